@@ -1,0 +1,35 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace phalanx {
+
+// A failure of the world, not of our code: typed by what failed, thrown, and handled at one place. `what()` says where,
+// who, what was expected and what was found; `help()` what to do (empty if nothing is known to help).
+class Error : public std::runtime_error {
+ public:
+  explicit Error(const std::string& what, std::string help = {})
+      : std::runtime_error(what), help_(std::move(help)) {}
+  const std::string& help() const { return help_; }
+
+ private:
+  std::string help_;
+};
+
+// A file, disk or permission failed. Thrown by base/file.h and by whoever stores things.
+class StorageError : public Error {
+ public:
+  using Error::Error;
+};
+
+// A call of the operating system failed that has no business failing (out of descriptors, processes, memory).
+class SystemError : public Error {
+ public:
+  using Error::Error;
+};
+
+// "CALL: strerror(errno)", for messages.
+std::string describe_errno(const std::string& call);
+
+}  // namespace phalanx

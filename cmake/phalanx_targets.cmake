@@ -1,0 +1,65 @@
+# How a folder becomes a target, a .proto code, and a test a ctest entry.
+option(PHALANX_WERROR "Warnings are errors" OFF)
+set(PHALANX_SANITIZE "" CACHE STRING "Sanitizers for everything built: address,undefined or thread")
+
+add_library(phalanx_options INTERFACE)
+target_include_directories(phalanx_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
+target_compile_options(phalanx_options INTERFACE -Wall -Wextra -Wno-missing-field-initializers
+  $<$<BOOL:${PHALANX_WERROR}>:-Werror>)
+if(PHALANX_SANITIZE)
+  target_compile_options(phalanx_options INTERFACE -fsanitize=${PHALANX_SANITIZE} -fno-omit-frame-pointer -g1)
+  target_link_options(phalanx_options INTERFACE -fsanitize=${PHALANX_SANITIZE})
+endif()
+
+# phalanx_library(NAME [LINKS target...]): all .cc files of the current folder and of the sub-folders named in
+# FOLDERS as the library phalanx_NAME. Programs' mains are in files called main.cc or *_main.cc and stay out.
+function(phalanx_library name)
+  cmake_parse_arguments(arg "" "" "LINKS;FOLDERS" ${ARGN})
+  set(globs ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  foreach(folder ${arg_FOLDERS})
+    list(APPEND globs ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cc)
+  endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS ${globs})
+  list(FILTER sources EXCLUDE REGEX "main\\.cc$")
+  add_library(phalanx_${name} STATIC ${sources})
+  target_link_libraries(phalanx_${name} PUBLIC phalanx_options ${arg_LINKS})
+endfunction()
+
+# phalanx_proto(TARGET FILE.proto [GRPC]): the C++ of a .proto file, included as "folder/FILE.pb.h".
+function(phalanx_proto target file)
+  cmake_parse_arguments(arg "GRPC" "" "" ${ARGN})
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  get_filename_component(stem ${file} NAME_WE)
+  set(out ${PROJECT_BINARY_DIR}/generated)
+  set(products ${out}/${folder}/${stem}.pb.cc ${out}/${folder}/${stem}.pb.h)
+  set(plugin)
+  if(arg_GRPC)
+    list(APPEND products ${out}/${folder}/${stem}.grpc.pb.cc ${out}/${folder}/${stem}.grpc.pb.h)
+    set(plugin --grpc_out=${out} --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN})
+  endif()
+  file(MAKE_DIRECTORY ${out})
+  add_custom_command(OUTPUT ${products}
+    COMMAND ${PROTOC} -I ${PROJECT_SOURCE_DIR} --cpp_out=${out} ${plugin} ${folder}/${file}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${file} VERBATIM)
+  target_sources(${target} PRIVATE ${products})
+  set_source_files_properties(${products} PROPERTIES COMPILE_OPTIONS -w)
+  target_link_libraries(${target} PUBLIC phalanx_dependency::protobuf)
+  if(arg_GRPC)
+    target_link_libraries(${target} PUBLIC phalanx_dependency::grpc)
+  endif()
+endfunction()
+
+# phalanx_test(NAME LABEL SOURCES file... LINKS target... [TIMEOUT seconds]): a GoogleTest program; every TEST is a
+# ctest entry of its own with the label `quick` or `full`.
+function(phalanx_test name label)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINKS;PROPERTIES" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
+  include(GoogleTest)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS ${label} TIMEOUT ${arg_TIMEOUT} ${arg_PROPERTIES})
+endfunction()
