@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/job.h"
+
+namespace phalanx::layout {
+
+enum class Init {
+  kNormal,          // N(0, 0.02)
+  kResidualNormal,  // N(0, 0.02 / sqrt(2 * layers)): projections that write to the residual stream (GPT-2)
+  kOnes,
+};
+
+// One named parameter of the unpartitioned model: everything that is known of it without a process.
+struct TensorSpec {
+  std::string name;                 // canonical, e.g. "layers.3.attention.query.weight"
+  std::vector<std::int64_t> shape;  // row-major; a linear's weight is [outputs, inputs]
+  Init init = Init::kNormal;
+  bool decay = true;  // takes part in weight decay: matrices do, norms do not
+
+  std::int64_t elements() const;
+  bool operator==(const TensorSpec&) const = default;
+};
+
+// The parameters of the `llama` preset (Touvron et al. 2023: RMSNorm before each block, rotary positions, SwiGLU;
+// grouped-query attention, Ainslie et al. 2023; the head is not tied to the embedding), in the order of the forward
+// pass. `model.vocab_size` is resolved (not 0).
+//
+//   embedding.weight                    [vocab, width]
+//   layers.I.attention_norm.weight      [width]
+//   layers.I.attention.query.weight     [heads * head_width, width]      head_width = width / heads
+//   layers.I.attention.key.weight       [kv_heads * head_width, width]
+//   layers.I.attention.value.weight     [kv_heads * head_width, width]
+//   layers.I.attention.output.weight    [width, heads * head_width]      residual
+//   layers.I.ffn_norm.weight            [width]
+//   layers.I.ffn.gate.weight            [ffn_width, width]
+//   layers.I.ffn.up.weight              [ffn_width, width]
+//   layers.I.ffn.down.weight            [width, ffn_width]               residual
+//   norm.weight                         [width]
+//   head.weight                         [vocab, width]
+std::vector<TensorSpec> tensor_specs(const config::Model& model);
+
+// Parameters of the whole model.
+std::int64_t parameter_count(const std::vector<TensorSpec>& specs);
+
+// Model FLOPs of one trained token (forward and backward): 6 per parameter outside the embedding's table, and
+// 12 * layers * width * sequence_length for attention (Narayanan et al. 2021, without their factor for recompute).
+double flops_per_token(const config::Model& model);
+
+}  // namespace phalanx::layout
