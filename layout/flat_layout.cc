@@ -4,7 +4,8 @@ namespace phalanx::layout {
 namespace {
 
 constexpr std::int64_t kAlignment = 16;             // elements
-constexpr std::uint64_t kSmallVectors = 256 << 10;  // bytes: the commit vector and its like
+// bytes: what comm keeps for each of a rank's few groups (comm/native/node_memory.h)
+constexpr std::uint64_t kGroupMemory = 8 << 20;
 
 std::int64_t aligned(std::int64_t elements) {
   return (elements + kAlignment - 1) / kAlignment * kAlignment;
@@ -41,7 +42,7 @@ std::vector<Bucket> gradient_buckets(const std::vector<TensorSpec>& specs,
 }
 
 std::uint64_t registered_bytes(const std::vector<TensorSpec>& specs) {
-  return static_cast<std::uint64_t>(flat_layout(specs).elements) * sizeof(float) + kSmallVectors;
+  return static_cast<std::uint64_t>(flat_layout(specs).elements) * sizeof(float) + kGroupMemory;
 }
 
 }  // namespace phalanx::layout
