@@ -153,7 +153,10 @@ class Supervision {
     client_ = std::make_shared<control::Client>(address.address(), token_);
     listener_ = std::jthread([this, client = client_] {
       try {
-        client->watch([this](const control::Happening& happening) { happenings_.put(happening); });
+        control::Happening last;
+        *last.mutable_ended() = client->watch(
+            [this](const control::Happening& happening) { happenings_.put(happening); });
+        happenings_.put(std::move(last));
       } catch (const LaunchError&) {
         // The controller has gone: its keeper starts another, or dies with it and is seen by
         // take_deaths.
