@@ -5,8 +5,9 @@
 
 namespace phalanx {
 
-// A failure of the world, not of our code: typed by what failed, thrown, and handled at one place. `what()` says where,
-// who, what was expected and what was found; `help()` what to do (empty if nothing is known to help).
+// A failure of the world, not of our code: typed by what failed, thrown, and handled at one place.
+// `what()` says where, who, what was expected and what was found; `help()` what to do (empty if
+// nothing is known to help).
 class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& what, std::string help = {})
@@ -23,7 +24,8 @@ class StorageError : public Error {
   using Error::Error;
 };
 
-// A call of the operating system failed that has no business failing (out of descriptors, processes, memory).
+// A call of the operating system failed that has no business failing (out of descriptors,
+// processes, memory).
 class SystemError : public Error {
  public:
   using Error::Error;

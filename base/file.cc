@@ -44,8 +44,7 @@ void write_all(const FileDescriptor& file, std::string_view content, const std::
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content,
                            unsigned mode) {
-  const std::filesystem::path temporary =
-      path.string() + ".partial." + std::to_string(::getpid());
+  const std::filesystem::path temporary = path.string() + ".partial." + std::to_string(::getpid());
   try {
     const FileDescriptor file = open_or_throw(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode);
     write_all(file, content, temporary.string());

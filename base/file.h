@@ -11,14 +11,16 @@ namespace phalanx {
 // All throw StorageError that names the file and what the system said.
 
 std::string read_file(const std::filesystem::path& path);
-// Replaces `path` as a whole or not at all, durably: a temporary beside it, fsync, rename, fsync of the folder.
+// Replaces `path` as a whole or not at all, durably: a temporary beside it, fsync, rename, fsync of
+// the folder.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content,
                            unsigned mode = 0644);
 void sync_file(const std::filesystem::path& path);
 void sync_folder(const std::filesystem::path& path);
 void write_all(const FileDescriptor& file, std::string_view content, const std::string& name);
 
-// A file that grows by whole lines: each append is one write(2), so that readers and a crash see whole lines only.
+// A file that grows by whole lines: each append is one write(2), so that readers and a crash see
+// whole lines only.
 class LineFile {
  public:
   LineFile() = default;

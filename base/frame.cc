@@ -15,7 +15,8 @@
 namespace phalanx {
 namespace {
 
-// A packet is a tag and the payload, or a tag alone with the payload in a memory file, its first descriptor.
+// A packet is a tag and the payload, or a tag alone with the payload in a memory file, its first
+// descriptor.
 constexpr char kInline = 0;
 constexpr char kInMemoryFile = 1;
 constexpr std::size_t kMaxInlineBytes = 32u << 10;

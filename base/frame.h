@@ -9,14 +9,16 @@
 
 namespace phalanx {
 
-// A message between processes of one host: bytes, and descriptors that travel with them (SCM_RIGHTS).
+// A message between processes of one host: bytes, and descriptors that travel with them
+// (SCM_RIGHTS).
 struct Frame {
   std::string payload;
   std::vector<FileDescriptor> descriptors;
 };
 
-// Frames over one end of socket_pair(): each is one packet; a payload too large for a packet travels in a memory file.
-// At most 16 descriptors. Sending and receiving may happen on different threads; each on one thread at a time.
+// Frames over one end of socket_pair(): each is one packet; a payload too large for a packet
+// travels in a memory file. At most 16 descriptors. Sending and receiving may happen on different
+// threads; each on one thread at a time.
 class FrameChannel {
  public:
   FrameChannel() = default;
@@ -27,10 +29,12 @@ class FrameChannel {
   void close() { socket_.reset(); }
   FileDescriptor release() { return std::move(socket_); }
 
-  // Blocks while the peer's queue is full. False when the peer has gone: that is an event, not an error.
+  // Blocks while the peer's queue is full. False when the peer has gone: that is an event, not an
+  // error.
   [[nodiscard]] bool send(const std::string& payload, const std::vector<int>& descriptors = {});
 
-  // As send, but returns false as well when the peer's queue is full: for a process that must never wait.
+  // As send, but returns false as well when the peer's queue is full: for a process that must never
+  // wait.
   [[nodiscard]] bool try_send(const std::string& payload, const std::vector<int>& descriptors = {});
 
   enum class Status { kFrame, kNothingYet, kEnd };

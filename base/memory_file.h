@@ -8,9 +8,9 @@
 
 namespace phalanx {
 
-// An anonymous file in memory (memfd_create(2)) of `bytes` bytes, zeroed, allocated in full: writing to its mapping
-// cannot fail later. It has no name to leak and lives as long as somebody holds it. Throws SystemError when the memory
-// is not there.
+// An anonymous file in memory (memfd_create(2)) of `bytes` bytes, zeroed, allocated in full:
+// writing to its mapping cannot fail later. It has no name to leak and lives as long as somebody
+// holds it. Throws SystemError when the memory is not there.
 FileDescriptor create_memory_file(const std::string& name, std::size_t bytes);
 
 // A shared read-write mapping of a whole memory file. Throws SystemError.

@@ -21,7 +21,8 @@ extern char** environ;
 namespace phalanx {
 namespace {
 
-// What the child needs between fork and exec, prepared before: there it may call only async-signal-safe functions.
+// What the child needs between fork and exec, prepared before: there it may call only
+// async-signal-safe functions.
 struct Prepared {
   std::vector<char*> argv;
   std::vector<std::string> environment_text;

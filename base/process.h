@@ -14,13 +14,16 @@ namespace phalanx {
 
 // A program to start. Descriptors not named are not inherited.
 struct Command {
-  std::string program;                  // a path
-  std::vector<std::string> arguments;   // without argv[0]
-  std::string process_name;             // argv[0]; what /proc/PID/comm shows is the child's to set
-  std::map<int, int> descriptors;       // child's number -> ours; 0, 1 and 2 are inherited when not named
+  std::string program;                 // a path
+  std::vector<std::string> arguments;  // without argv[0]
+  std::string process_name;            // argv[0]; what /proc/PID/comm shows is the child's to set
+  std::map<int, int>
+      descriptors;  // child's number -> ours; 0, 1 and 2 are inherited when not named
   std::vector<std::pair<std::string, std::string>> environment;  // added to ours
-  int death_signal = 0;     // sent to the child when the calling thread ends (PR_SET_PDEATHSIG); 0: none
-  bool new_session = false;  // setsid(2): out of the terminal's reach, so that Ctrl-C goes to us alone
+  int death_signal =
+      0;  // sent to the child when the calling thread ends (PR_SET_PDEATHSIG); 0: none
+  bool new_session =
+      false;  // setsid(2): out of the terminal's reach, so that Ctrl-C goes to us alone
 };
 
 // Starts a program. Throws SystemError when it cannot be started (also when exec fails).
@@ -29,8 +32,8 @@ pid_t start_process(const Command& command);
 // How a process ended.
 struct ExitStatus {
   pid_t pid = 0;
-  int code = 0;    // exit status, when signal is 0
-  int signal = 0;  // what killed it
+  int code = 0;                  // exit status, when signal is 0
+  int signal = 0;                // what killed it
   std::string describe() const;  // "exit status 3", "signal 9 (Killed)"
 };
 
@@ -45,9 +48,11 @@ void set_process_name(const std::string& name);
 std::string self_program();
 // From now on orphans below this process are its own to reap (PR_SET_CHILD_SUBREAPER).
 void become_subreaper();
-// Asks for `signal` when the parent dies, and dies at once if the parent is no longer `expected_parent`.
+// Asks for `signal` when the parent dies, and dies at once if the parent is no longer
+// `expected_parent`.
 void die_with_parent(pid_t expected_parent, int signal);
-// When this process started, in clock ticks since boot: with its pid this names it for ever. 0 if it has gone.
+// When this process started, in clock ticks since boot: with its pid this names it for ever. 0 if
+// it has gone.
 unsigned long long start_time(pid_t pid);
 
 }  // namespace phalanx

@@ -11,14 +11,16 @@
 
 namespace phalanx {
 
-// A connected pair of Unix sockets that keep message boundaries (SOCK_SEQPACKET). Throws SystemError.
+// A connected pair of Unix sockets that keep message boundaries (SOCK_SEQPACKET). Throws
+// SystemError.
 std::pair<FileDescriptor, FileDescriptor> socket_pair();
 
 // An IPv4 TCP socket that listens on `host` ("127.0.0.1") at a free port. Throws SystemError.
 FileDescriptor listen_tcp(const std::string& host);
 std::uint16_t local_port(const FileDescriptor& socket);
 
-// A connection to host:port with TCP_NODELAY. Throws SystemError when refused or not there by `deadline`.
+// A connection to host:port with TCP_NODELAY. Throws SystemError when refused or not there by
+// `deadline`.
 FileDescriptor connect_tcp(const std::string& host, std::uint16_t port, TimePoint deadline);
 
 // A waiting connection of a listening socket, with TCP_NODELAY; empty when none came by `deadline`.

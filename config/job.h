@@ -5,9 +5,10 @@
 #include <string>
 #include <vector>
 
-// A job as plain structs, as config/job.proto describes it field by field (meaning, default, range): validated once by
-// config/load.h, and handed down in parts. Paths are absolute. Names and order follow job.proto; the enums hold the
-// values that work today, the schema refuses the others by name.
+// A job as plain structs, as config/job.proto describes it field by field (meaning, default,
+// range): validated once by config/load.h, and handed down in parts. Paths are absolute. Names and
+// order follow job.proto; the enums hold the values that work today, the schema refuses the others
+// by name.
 namespace phalanx::config {
 
 struct Model {
@@ -29,7 +30,7 @@ struct Dataset {
 };
 
 struct Validation {
-  std::string path;  // empty: no validation
+  std::string path;          // empty: no validation
   std::int64_t every = 0;    // steps; 0: only after the last
   std::int64_t batches = 0;  // global batches
 };

@@ -8,8 +8,9 @@
 
 namespace phalanx::layout {
 
-// A box of a named, unpadded global tensor: `extent[d]` elements from `offset[d]` on in every dimension. Everything that
-// moves state (snapshot, restore, save, load) speaks regions and knows nothing of how a model is divided.
+// A box of a named, unpadded global tensor: `extent[d]` elements from `offset[d]` on in every
+// dimension. Everything that moves state (snapshot, restore, save, load) speaks regions and knows
+// nothing of how a model is divided.
 struct Region {
   std::string tensor;
   std::vector<std::int64_t> offset;
@@ -19,9 +20,11 @@ struct Region {
   bool operator==(const Region&) const = default;
 };
 
-// What each of `parts` owns of a replicated state, so that together they write it once: the tensors in order, cut
-// between rows (the first dimension) into `parts` runs of elements as even as rows allow. Every element of every
-// tensor is in exactly one region of one part; a part may own nothing. Result: [parts][regions].
-std::vector<std::vector<Region>> divide_between_rows(const std::vector<TensorSpec>& specs, int parts);
+// What each of `parts` owns of a replicated state, so that together they write it once: the tensors
+// in order, cut between rows (the first dimension) into `parts` runs of elements as even as rows
+// allow. Every element of every tensor is in exactly one region of one part; a part may own
+// nothing. Result: [parts][regions].
+std::vector<std::vector<Region>> divide_between_rows(const std::vector<TensorSpec>& specs,
+                                                     int parts);
 
 }  // namespace phalanx::layout

@@ -10,7 +10,8 @@ namespace phalanx::layout {
 
 enum class Init {
   kNormal,          // N(0, 0.02)
-  kResidualNormal,  // N(0, 0.02 / sqrt(2 * layers)): projections that write to the residual stream (GPT-2)
+  kResidualNormal,  // N(0, 0.02 / sqrt(2 * layers)): projections that write to the residual stream
+                    // (GPT-2)
   kOnes,
 };
 
@@ -25,9 +26,9 @@ struct TensorSpec {
   bool operator==(const TensorSpec&) const = default;
 };
 
-// The parameters of the `llama` preset (Touvron et al. 2023: RMSNorm before each block, rotary positions, SwiGLU;
-// grouped-query attention, Ainslie et al. 2023; the head is not tied to the embedding), in the order of the forward
-// pass. `model.vocab_size` is resolved (not 0).
+// The parameters of the `llama` preset (Touvron et al. 2023: RMSNorm before each block, rotary
+// positions, SwiGLU; grouped-query attention, Ainslie et al. 2023; the head is not tied to the
+// embedding), in the order of the forward pass. `model.vocab_size` is resolved (not 0).
 //
 //   embedding.weight                    [vocab, width]
 //   layers.I.attention_norm.weight      [width]
@@ -46,8 +47,9 @@ std::vector<TensorSpec> tensor_specs(const config::Model& model);
 // Parameters of the whole model.
 std::int64_t parameter_count(const std::vector<TensorSpec>& specs);
 
-// Model FLOPs of one trained token (forward and backward): 6 per parameter outside the embedding's table, and
-// 12 * layers * width * sequence_length for attention (Narayanan et al. 2021, without their factor for recompute).
+// Model FLOPs of one trained token (forward and backward): 6 per parameter outside the embedding's
+// table, and 12 * layers * width * sequence_length for attention (Narayanan et al. 2021, without
+// their factor for recompute).
 double flops_per_token(const config::Model& model);
 
 }  // namespace phalanx::layout

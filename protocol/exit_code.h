@@ -19,9 +19,9 @@ enum class ExitCode : int {
   kNoCheckpoint = 13,
   kDiverged = 14,
   kOutOfMemory = 15,
-  kPreempted = 75,           // SIGTERM or preemption, state saved
-  kPreemptedUnsaved = 76,    // the same, but saving failed
-  kInterrupted = 130,        // Ctrl-C
+  kPreempted = 75,         // SIGTERM or preemption, state saved
+  kPreemptedUnsaved = 76,  // the same, but saving failed
+  kInterrupted = 130,      // Ctrl-C
 };
 
 }  // namespace phalanx::protocol

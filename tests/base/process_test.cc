@@ -49,7 +49,8 @@ TEST(Process, NamesAProcessByItsStartTime) {
 }
 
 TEST(File, ReplacesAFileWholeAndLeavesNoTemporary) {
-  const auto folder = std::filesystem::temp_directory_path() / ("file_test." + std::to_string(::getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("file_test." + std::to_string(::getpid()));
   std::filesystem::create_directory(folder);
   write_file_atomically(folder / "a", "one");
   write_file_atomically(folder / "a", "two");

@@ -23,7 +23,8 @@ TEST(Region, PartsOwnEveryRowOnceWhateverTheirNumber) {
   const auto specs = tensor_specs(small_llama());
   for (const int parts : {1, 2, 3, 7, 64, 5000}) {
     std::map<std::string, std::vector<int>> owners;
-    for (const auto& spec : specs) owners[spec.name].resize(static_cast<std::size_t>(spec.shape[0]));
+    for (const auto& spec : specs)
+      owners[spec.name].resize(static_cast<std::size_t>(spec.shape[0]));
     for (const auto& regions : divide_between_rows(specs, parts))
       for (const auto& region : regions)
         for (std::int64_t row = 0; row < region.extent[0]; ++row)

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/file_descriptor.h"
+#include "comm/group.h"
+#include "protocol/black_box.h"
+
+namespace phalanx::comm {
+
+// One rank of a generation, as the roster tells it.
+struct Peer {
+  int rank = 0;
+  int node = 0;
+  std::string host;  // IPv4 address where its worker listens
+  std::uint16_t port = 0;
+};
+
+// What binds a process into a generation.
+struct Membership {
+  std::uint64_t generation = 0;
+  int rank = 0;
+  std::vector<Peer> peers;     // by rank, this one included
+  std::string secret;          // the job's; both ends of a connection prove that they know it
+  Duration deadline{};         // longest time that an operation may wait for a peer
+  FileDescriptor node_memory;  // native: shared by the node's ranks of this generation
+  protocol::BlackBox* black_box = nullptr;  // where operations are recorded; may be null
+};
+
+// A process's place in one generation: made when the generation begins, destroyed when it ends.
+// Destroying it never communicates.
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+  // A group of generation ranks in this order. All members make their common groups in the same
+  // order.
+  virtual std::shared_ptr<Group> make_group(const std::vector<int>& ranks) = 0;
+  // Makes every pending and future operation of every group throw CommError{kAborted, peer}. From
+  // any thread.
+  virtual void abort(int peer, const std::string& reason) = 0;
+};
+
+}  // namespace phalanx::comm
