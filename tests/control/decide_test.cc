@@ -1,0 +1,2 @@
+#include "launcher/control/decide.h"
+#include <gtest/gtest.h>
