@@ -62,7 +62,8 @@ void AttachReactor::OnReadDone(bool ok) {
   if (!grpc::SerializationTraits<protocol::NodeReport>::Deserialize(&incoming_, &report).ok())
     return close();
   handler_.said(node_, std::move(report));
-  StartRead(&incoming_);
+  const std::lock_guard lock(mutex_);
+  if (!finished_) StartRead(&incoming_);
 }
 
 void AttachReactor::OnWriteDone(bool ok) {

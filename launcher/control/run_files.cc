@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/log.h"
 
 namespace phalanx::control {
@@ -106,11 +107,11 @@ std::string metrics_line(const RecordStep& record) {
                                  step.generation(), number(step.loss()));
   if (step.has_validation_loss())
     line += fmt::format(", \"validation_loss\": {}", number(step.validation_loss()));
-  return line + fmt::format(", \"grad_norm\": {}, \"lr\": {}, \"tokens\": {}, \"samples\": {}, "
-                            "\"seconds\": {}, \"tokens_per_second\": {}}}",
-                            number(step.grad_norm()), number(step.lr()), step.tokens(),
-                            step.samples(), number(step.seconds()),
-                            number(record.tokens_per_second));
+  return line + fmt::format(
+                    ", \"grad_norm\": {}, \"lr\": {}, \"tokens\": {}, \"samples\": {}, "
+                    "\"seconds\": {}, \"tokens_per_second\": {}}}",
+                    number(step.grad_norm()), number(step.lr()), step.tokens(), step.samples(),
+                    number(step.seconds()), number(record.tokens_per_second));
 }
 
 std::string event_line(const Record& record, const std::string& time) {

@@ -80,7 +80,8 @@ void WriteAheadLog::append(const Logged& record) {
     waiting_.clear();
     warned_ = false;
   } catch (const StorageError& error) {
-    if (!warned_) log::warn("{}; decisions are kept in memory until it can be written", error.what());
+    if (!warned_)
+      log::warn("{}; decisions are kept in memory until it can be written", error.what());
     warned_ = true;
     if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0)
       log::warn("{}", describe_errno(path_ + ": ftruncate"));

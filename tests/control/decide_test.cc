@@ -1,2 +1,0 @@
-#include "launcher/control/decide.h"
-#include <gtest/gtest.h>
