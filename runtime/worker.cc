@@ -130,7 +130,7 @@ int run_worker(FrameChannel channel, const FileDescriptor& black_box_file) {
     return train(keeper, black_box);
   } catch (const config::ConfigError& error) {
     return fail(keeper, ExitCode::kConfiguration, error.what(), error.help());
-  } catch (const data::DataError& error) {
+  } catch (const DataError& error) {
     return fail(keeper, ExitCode::kData, error.what(), error.help());
   } catch (const checkpoint::CheckpointError& error) {
     return fail(keeper, ExitCode::kNoCheckpoint, error.what(), error.help());
