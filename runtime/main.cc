@@ -50,7 +50,8 @@ int main(int argc, char** argv) {
   CLI::App app("Phalanx's worker; started by `phalanx`");
   app.require_subcommand(0, 1);
   int exit_code = 0;
-  app.add_flag_callback("--nursery", [&] { exit_code = nursery(); }, "Fork workers for a keeper");
+  app.add_flag_callback(
+      "--nursery", [&] { exit_code = nursery(); }, "Fork workers for a keeper");
   runtime::GenerateOptions options;
   auto* generation = app.add_subcommand("generate");
   generation->add_option("checkpoint", options.checkpoint)->required();
