@@ -99,7 +99,7 @@ TEST(BackgroundWriter, ReportsAFileThatOutgrowsItsLimitAndSavesAgainWhenItMay) {
   const auto failed = save_and_wait(writer, folder.path(), state);
   ::setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_FALSE(failed.shard);
-  EXPECT_THAT(failed.error, HasSubstr(shard_file(0, 1)));
+  EXPECT_THAT(failed.error, AllOf(HasSubstr(shard_file(0, 1)), HasSubstr("File too large")));
   EXPECT_FALSE(std::filesystem::exists(folder.path() / shard_file(0, 1)));
   EXPECT_TRUE(save_and_wait(writer, folder.path(), state).shard);
 }
