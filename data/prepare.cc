@@ -37,6 +37,18 @@ void check_options(const PrepareOptions& options) {
                     "name two files");
 }
 
+// An output that is an input would be read now and replaced at the end.
+void check_outputs_are_no_inputs(const PrepareOptions& options,
+                                 const std::vector<SourceFile>& files) {
+  for (const auto& output : {options.output, options.validation_output}) {
+    if (!std::filesystem::exists(output)) continue;
+    for (const SourceFile& file : files)
+      if (std::filesystem::equivalent(file.path, output))
+        throw DataError(file.path.string() + ": named as an input and as an output",
+                        "write to another file");
+  }
+}
+
 // In [0, 1), alike for the same document wherever it is prepared.
 double split_position(const SourceFile& file, std::uint64_t offset) {
   const std::string name =
@@ -125,6 +137,7 @@ PrepareSummary prepare(const PrepareOptions& options,
   check_options(options);
   const auto tokenizer = make_tokenizer(options.tokenizer);
   const auto files = list_source_files(options.inputs, options.patterns);
+  check_outputs_are_no_inputs(options, files);
   const auto pieces = cut_into_pieces(files, kPieceBytes, tokenizer->encodes_in_parts());
   const int threads =
       options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());

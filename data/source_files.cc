@@ -70,7 +70,8 @@ std::vector<SourceFile> list_source_files(std::span<const fs::path> inputs,
   for (const fs::path& input : inputs) try {
       std::ranges::move(list_input(input, patterns), std::back_inserter(files));
     } catch (const fs::filesystem_error& error) {
-      throw DataError(fmt::format("{}: {}", error.path1().string(), error.code().message()),
+      const fs::path& where = error.path1().empty() ? input : error.path1();
+      throw DataError(fmt::format("{}: {}", where.string(), error.code().message()),
                       "inputs must be readable");
     }
   return files;

@@ -33,17 +33,20 @@ double megabytes(std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6;
 // A line on stderr, redrawn ten times a second, for somebody who watches.
 class ProgressLine {
  public:
+  ~ProgressLine() {
+    if (shown_ != TimePoint()) std::fputs("\n", stderr);
+  }
+
   void show(const data::PrepareProgress& progress) {
     const TimePoint now = Clock::now();
-    const bool last = progress.bytes == progress.total_bytes;
-    if (!last && now - shown_ < std::chrono::milliseconds(100)) return;
+    if (progress.bytes < progress.total_bytes && now - shown_ < std::chrono::milliseconds(100))
+      return;
     shown_ = now;
-    fmt::print(stderr, "\r{:3.0f} %  {} of {} files  {:.1f} of {:.1f} MB  {:.0f} MB/s{}",
+    fmt::print(stderr, "\r{:3.0f} %  {} of {} files  {:.1f} of {:.1f} MB  {:.0f} MB/s",
                100.0 * static_cast<double>(progress.bytes) /
                    static_cast<double>(std::max<std::uint64_t>(progress.total_bytes, 1)),
                progress.files, progress.total_files, megabytes(progress.bytes),
-               megabytes(progress.total_bytes), megabytes(progress.bytes) / seconds(now - start_),
-               last ? "\n" : "");
+               megabytes(progress.total_bytes), megabytes(progress.bytes) / seconds(now - start_));
     std::fflush(stderr);
   }
 
@@ -56,12 +59,15 @@ Json describe(const data::PreparedFile& file) {
   return {{"path", file.path.string()}, {"documents", file.documents}, {"tokens", file.tokens}};
 }
 
+data::PrepareSummary prepare_watched(const data::PrepareOptions& options) {
+  if (!::isatty(STDERR_FILENO)) return data::prepare(options);
+  ProgressLine line;
+  return data::prepare(options, [&](const auto& progress) { line.show(progress); });
+}
+
 void run_prepare(const data::PrepareOptions& options, bool json) {
   const TimePoint start = Clock::now();
-  ProgressLine line;
-  std::function<void(const data::PrepareProgress&)> progress;
-  if (::isatty(STDERR_FILENO)) progress = [&](const auto& done) { line.show(done); };
-  const data::PrepareSummary summary = data::prepare(options, progress);
+  const data::PrepareSummary summary = prepare_watched(options);
   const double duration = seconds(Clock::now() - start);
   const bool split = !summary.validation.path.empty();
   if (json) {

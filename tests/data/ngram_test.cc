@@ -9,6 +9,7 @@
 
 #include "data/prepare.h"
 #include "tests/data/temporary_folder.h"
+#include "tests/data/wide_tokenizer.h"
 
 namespace phalanx::data {
 namespace {
@@ -87,6 +88,17 @@ TEST(NgramBaseline, RefusesMoreSequencesThanThereAre) {
   EXPECT_THAT(message_of<DataError>([&] { ngram_baseline(file, file, 4, 4); }),
               AllOf(HasSubstr("train"), HasSubstr("at least 4 sequences"), HasSubstr("found 3")));
   EXPECT_THROW(ngram_baseline(file, file, 100, 0), DataError);
+}
+
+TEST(NgramBaseline, RefusesALargeVocabularyAndTwoTokenizers) {
+  const TemporaryFolder folder;
+  const TokenFile bytes = tokens_of(folder, "train", "a short text");
+  write_tokens(folder / "wide", WideTokenizer(), {"a short text"});
+  const TokenFile wide(folder / "wide");
+  EXPECT_THAT(message_of<DataError>([&] { ngram_baseline(wide, wide, 4, 0); }),
+              HasSubstr("a vocabulary of at most 512 for the n-gram baseline, found 80000"));
+  EXPECT_THAT(message_of<DataError>([&] { ngram_baseline(bytes, wide, 4, 0); }),
+              AllOf(HasSubstr("tokenizer bytes"), HasSubstr("found those of wide")));
 }
 
 }  // namespace

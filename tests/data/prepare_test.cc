@@ -266,6 +266,16 @@ TEST(Prepare, NamesAnOutputItMayNotWrite) {
               AllOf(HasSubstr("a.txt/out.tokens"), HasSubstr("Not a directory")));
 }
 
+TEST(Prepare, RefusesToReplaceAnInput) {
+  const TemporaryFolder folder;
+  const auto input = folder.write("in/a.txt", "text");
+  EXPECT_THAT(message_of<DataError>([&] {
+                prepare({.inputs = {folder / "in"}, .output = folder / "in/../in/a.txt"});
+              }),
+              AllOf(HasSubstr("a.txt"), HasSubstr("as an input and as an output")));
+  EXPECT_EQ(read_file(input), "text");
+}
+
 TEST(Prepare, TellsItsProgressUpToTheEnd) {
   const TemporaryFolder folder;
   write_corpus(folder);
