@@ -10,4 +10,10 @@ class LaunchError : public Error {
   using Error::Error;
 };
 
+// What was asked for does not fit what is there: an output in use, a run of another job.
+class RefusedError : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace phalanx::launcher
