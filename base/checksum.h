@@ -27,4 +27,8 @@ class Checksum {
 std::string checksum(std::span<const std::byte> bytes);
 std::string checksum(std::string_view text);
 
+// XXH3 with 64 bits, for tables of many checksums and for hashing names alike everywhere.
+std::uint64_t checksum64(std::span<const std::byte> bytes);
+std::uint64_t checksum64(std::string_view text);
+
 }  // namespace phalanx

@@ -1,0 +1,119 @@
+#include "config/rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "config/wording.h"
+
+namespace phalanx::config {
+namespace {
+
+class Rules {
+ public:
+  Rules(const Place& file, Findings& findings) : file_(file), findings_(findings) {}
+
+  // Whether the values of all these keys can be used.
+  bool known(std::initializer_list<std::string> paths) const {
+    return std::none_of(paths.begin(), paths.end(),
+                        [&](const auto& path) { return findings_.has_problem(path); });
+  }
+
+  // The problem is that of the first of `paths` that somebody wrote.
+  void report(std::initializer_list<std::string> paths, std::string message, std::string help) {
+    for (const auto& path : paths)
+      if (const auto* place = findings_.find(path))
+        return findings_.report(*place, path, message, help);
+    findings_.report(file_, *paths.begin(), message, help);
+  }
+
+ private:
+  const Place& file_;
+  Findings& findings_;
+};
+
+// The multiples of `unit` on both sides of `number`: "252 or 256".
+std::string multiples_around(std::int64_t number, std::int64_t unit) {
+  const auto below = number / unit * unit;
+  if (below == 0) return std::to_string(unit);
+  return fmt::format("{} or {}", below, below + unit);
+}
+
+std::string divisors(std::int64_t number) {
+  std::vector<std::string> all;
+  for (std::int64_t i = 1; i <= number; ++i)
+    if (number % i == 0) all.push_back(std::to_string(i));
+  return either(all);
+}
+
+void check_model(const Model& model, Rules& rules) {
+  const bool heads_known = rules.known({"model.heads"});
+  const bool width_known = rules.known({"model.width"}) && heads_known;
+  if (width_known && model.width % model.heads != 0)
+    rules.report(
+        {"model.width", "model.heads"},
+        fmt::format("expected a multiple of model.heads = {}, found {}", model.heads, model.width),
+        multiples_around(model.width, model.heads) + " would fit");
+  else if (width_known && model.width / model.heads % 2 != 0)
+    rules.report({"model.width", "model.heads"},
+                 fmt::format("expected an even width per head, found {} / {} heads = {}",
+                             model.width, model.heads, model.width / model.heads),
+                 "rotary embeddings turn channels in pairs; " +
+                     multiples_around(model.width, 2 * model.heads) + " would fit");
+  if (heads_known && rules.known({"model.kv_heads"}) && model.heads % model.kv_heads != 0)
+    rules.report({"model.kv_heads", "model.heads"},
+                 fmt::format("expected a divisor of model.heads = {}, found {}", model.heads,
+                             model.kv_heads),
+                 divisors(model.heads) + " would fit");
+}
+
+void check_train(const Train& train, Rules& rules) {
+  if (rules.known({"train.micro_batch", "train.global_batch"}) &&
+      train.micro_batch > train.global_batch)
+    rules.report({"train.micro_batch", "train.global_batch"},
+                 fmt::format("expected at most train.global_batch = {}, found {}",
+                             train.global_batch, train.micro_batch),
+                 "a step is cut into micro-batches, so a micro-batch cannot be larger");
+  const auto& schedule = train.lr_schedule;
+  if (rules.known({"train.lr_schedule.warmup", "train.steps"}) && schedule.warmup > train.steps)
+    rules.report(
+        {"train.lr_schedule.warmup", "train.steps"},
+        fmt::format("expected at most train.steps = {}, found {}", train.steps, schedule.warmup),
+        "the learning rate would never reach train.optimizer.lr");
+  if (rules.known({"train.lr_schedule.min_lr", "train.optimizer.lr"}) &&
+      schedule.min_lr > train.optimizer.lr)
+    rules.report({"train.lr_schedule.min_lr", "train.optimizer.lr"},
+                 fmt::format("expected at most train.optimizer.lr = {}, found {}",
+                             number_text(train.optimizer.lr), number_text(schedule.min_lr)),
+                 "the learning rate falls from lr to min_lr");
+}
+
+void check_layout(const Job& job, Rules& rules) {
+  const auto& parallel = job.parallel;
+  const bool is_automatic = parallel.data == 0;
+  if (is_automatic ||
+      !rules.known({"parallel.data", "parallel.tensor", "parallel.pipeline", "parallel.context",
+                    "launch.ranks_per_node", "launch.emulate_nodes"}))
+    return;
+  const auto others = parallel.tensor * parallel.pipeline * parallel.context;
+  if (parallel.data * others == job.ranks()) return;
+  const auto fit = job.ranks() % others == 0 ? fmt::format(" or {}", job.ranks() / others) : "";
+  rules.report({"parallel.data"},
+               fmt::format("expected auto{}, found {}: there are {} ranks (launch.ranks_per_node "
+                           "{} * launch.emulate_nodes {})",
+                           fit, parallel.data, job.ranks(), job.launch.ranks_per_node,
+                           job.launch.emulate_nodes),
+               "leave the key out, or write `data: auto`, to use all ranks");
+}
+
+}  // namespace
+
+void report_broken_rules(const Job& job, const Place& file, Findings& findings) {
+  Rules rules(file, findings);
+  check_model(job.model, rules);
+  check_train(job.train, rules);
+  check_layout(job, rules);
+}
+
+}  // namespace phalanx::config

@@ -1,0 +1,126 @@
+#include "data/token_file_writer.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/checksum.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "data/token_format.h"
+
+namespace phalanx::data {
+namespace {
+
+std::string_view characters(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+template <class Stored>
+void narrow(std::span<const Token> tokens, std::byte* to) {
+  auto* stored = reinterpret_cast<Stored*>(to);
+  for (std::size_t i = 0; i < tokens.size(); ++i) stored[i] = static_cast<Stored>(tokens[i]);
+}
+
+FileDescriptor create(const std::filesystem::path& path, const std::filesystem::path& temporary) {
+  if (std::filesystem::is_directory(path))
+    throw StorageError(path.string() + ": expected the name of a file to write, found a folder",
+                       "name a file inside it");
+  FileDescriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file)
+    throw StorageError(describe_errno(temporary.string() + ": create"),
+                       "the folder of the output must exist and be writable");
+  return file;
+}
+
+}  // namespace
+
+TokenFileWriter::TokenFileWriter(const std::filesystem::path& path, const Tokenizer& tokenizer)
+    : path_(path),
+      temporary_(path.string() + ".partial." + std::to_string(::getpid())),
+      tokenizer_name_(tokenizer.name()),
+      tokenizer_digest_(tokenizer.digest()),
+      vocab_size_(static_cast<std::uint64_t>(tokenizer.vocab_size())),
+      end_of_document_(tokenizer.end_of_document()),
+      width_(token_width(vocab_size_)),
+      chunk_(kChunkBytes),
+      file_(create(path_, temporary_)) {
+  TokenFileHeader header;
+  check(tokenizer_name_.size() <= sizeof header.tokenizer_name, "a tokenizer's name is too long");
+  check(tokenizer_digest_.size() == sizeof header.tokenizer_digest, "a digest has 32 digits");
+  // The header is written last: until then its place is a hole of zeros, which no reader takes for
+  // a token file.
+  check(::lseek(file_.get(), sizeof header, SEEK_SET) == sizeof header, "lseek in a new file");
+}
+
+TokenFileWriter::~TokenFileWriter() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void TokenFileWriter::append(std::span<const Token> tokens) {
+  token_count_ += tokens.size();
+  while (!tokens.empty()) {
+    const std::size_t count = std::min(tokens.size(), (kChunkBytes - chunk_used_) / width_);
+    std::byte* to = chunk_.data() + chunk_used_;
+    width_ == 2 ? narrow<std::uint16_t>(tokens.first(count), to)
+                : narrow<std::uint32_t>(tokens.first(count), to);
+    chunk_used_ += count * width_;
+    tokens = tokens.subspan(count);
+    if (chunk_used_ == kChunkBytes) flush_chunk();
+  }
+}
+
+void TokenFileWriter::end_document() {
+  append(std::span(&end_of_document_, 1));
+  document_starts_.push_back(token_count_);
+}
+
+void TokenFileWriter::flush_chunk() {
+  const auto bytes = std::span<const std::byte>(chunk_).first(chunk_used_);
+  chunk_checksums_.push_back(checksum64(bytes));
+  write_all(file_, characters(bytes), temporary_.string());
+  chunk_used_ = 0;
+}
+
+void TokenFileWriter::seal() {
+  check(document_starts_.back() == token_count_, "the last document was not ended");
+  for (; chunk_used_ % 8 != 0; ++chunk_used_) chunk_[chunk_used_] = std::byte{0};
+  if (chunk_used_ != 0) flush_chunk();
+  write_all(file_, characters(std::as_bytes(std::span(document_starts_))), temporary_.string());
+  write_all(file_, characters(std::as_bytes(std::span(chunk_checksums_))), temporary_.string());
+  write_header();
+  sync_file(temporary_);
+}
+
+void TokenFileWriter::write_header() {
+  TokenFileHeader header{};
+  std::memcpy(header.magic, kTokenFileMagic, sizeof header.magic);
+  header.version = kTokenFileVersion;
+  header.token_width = width_;
+  header.token_count = token_count_;
+  header.document_count = document_count();
+  header.vocab_size = vocab_size_;
+  header.chunk_bytes = kChunkBytes;
+  tokenizer_name_.copy(header.tokenizer_name, sizeof header.tokenizer_name);
+  tokenizer_digest_.copy(header.tokenizer_digest, sizeof header.tokenizer_digest);
+  header.documents_checksum = checksum64(std::as_bytes(std::span(document_starts_)));
+  header.chunks_checksum = checksum64(std::as_bytes(std::span(chunk_checksums_)));
+  const auto bytes = std::as_bytes(std::span(&header, 1));
+  header.header_checksum = checksum64(bytes.first(offsetof(TokenFileHeader, header_checksum)));
+  if (::lseek(file_.get(), 0, SEEK_SET) != 0)
+    throw StorageError(describe_errno(temporary_.string() + ": lseek"));
+  write_all(file_, characters(bytes), temporary_.string());
+}
+
+void TokenFileWriter::publish() {
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0)
+    throw StorageError(describe_errno(path_.string() + ": rename"));
+  temporary_.clear();
+  sync_folder(path_.has_parent_path() ? path_.parent_path() : ".");
+}
+
+}  // namespace phalanx::data

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace phalanx::kernels {
+
+// What one step of AdamW needs to know.
+struct AdamWStep {
+  double lr = 0;
+  double beta1 = 0, beta2 = 0;
+  double epsilon = 0;
+  double weight_decay = 0;    // decoupled; 0 for norms
+  double gradient_scale = 1;  // applied to gradients as they are read: 1 / tokens, times clipping
+  std::int64_t step = 0;      // counted from 1, for bias correction
+};
+
+// Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2, as torch.optim.AdamW
+// computes it), in one pass over spans of equal length in flat memory; `first` and `second` are the
+// moments. Elements do not depend on each other: any cut of the spans gives the same bits.
+void adamw(std::span<float> parameters, std::span<const float> gradients, std::span<float> first,
+           std::span<float> second, const AdamWStep& step);
+void adamw(std::span<double> parameters, std::span<const double> gradients, std::span<double> first,
+           std::span<double> second, const AdamWStep& step);
+
+}  // namespace phalanx::kernels

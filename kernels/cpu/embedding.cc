@@ -1,0 +1,54 @@
+#include "kernels/embedding.h"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+
+#include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/simd.h"
+
+namespace phalanx::kernels {
+namespace {
+
+// Calls body(index of the token, offset of its row in the table).
+template <class Body>
+void for_each_row(const at::Tensor& tokens, const at::Tensor& table, const Body& body) {
+  check(tokens.is_contiguous() && table.is_contiguous() && tokens.scalar_type() == at::kLong,
+        "embedding: expected int64 tokens and a table [vocab, width]");
+  const auto* token = tokens.const_data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < tokens.numel(); ++i) {
+    check(token[i] >= 0 && token[i] < table.size(0), "embedding: token beyond the vocabulary");
+    body(i, token[i] * table.size(1));
+  }
+}
+
+}  // namespace
+
+at::Tensor embedding(const at::Tensor& tokens, const at::Tensor& table) {
+  const std::int64_t width = table.size(1);
+  auto shape = tokens.sizes().vec();
+  shape.push_back(width);
+  auto y = at::empty(shape, table.options());
+  for_element_type(table, [&]<class T>(T) {
+    for_each_row(tokens, table, [&](std::int64_t i, std::int64_t row) {
+      std::copy_n(table.const_data_ptr<T>() + row, width, y.mutable_data_ptr<T>() + i * width);
+    });
+  });
+  return y;
+}
+
+void add_embedding_backward(const at::Tensor& dy, const at::Tensor& tokens, at::Tensor dtable) {
+  const std::int64_t width = dtable.size(1);
+  check(dy.is_contiguous() && dy.numel() == tokens.numel() * width,
+        "embedding: dy must have the shape of y");
+  for_element_type(dtable, [&]<class T>(T) {
+    const T* from = dy.const_data_ptr<T>();
+    T* to = dtable.mutable_data_ptr<T>();
+    for_each_row(tokens, dtable, [&](std::int64_t i, std::int64_t row) {
+#pragma omp simd
+      for (std::int64_t c = 0; c < width; ++c) to[row + c] += from[i * width + c];
+    });
+  });
+}
+
+}  // namespace phalanx::kernels

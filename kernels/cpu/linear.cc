@@ -1,0 +1,83 @@
+#include "kernels/linear.h"
+
+#include <ATen/ops/empty.h>
+
+#include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/gemm.h"
+
+namespace phalanx::kernels {
+namespace {
+
+std::int64_t rows_of(const at::Tensor& x) { return x.numel() / x.size(-1); }
+
+at::Tensor empty_rows(const at::Tensor& like, std::int64_t width) {
+  auto shape = like.sizes().vec();
+  shape.back() = width;
+  return at::empty(shape, like.options());
+}
+
+void check_operands(const at::Tensor& rows, const at::Tensor& weight, std::int64_t width) {
+  check(rows.is_contiguous() && weight.is_contiguous() && rows.size(-1) == width &&
+            rows.scalar_type() == weight.scalar_type(),
+        "linear: operands must be contiguous, of one type, and fit the weight [outputs, inputs]");
+}
+
+// y = x weight^T + beta * y
+void product(const at::Tensor& x, const at::Tensor& weight, int beta, at::Tensor& y) {
+  const std::int64_t outputs = weight.size(0), inputs = weight.size(1);
+  check_operands(x, weight, inputs);
+  for_element_type(x, [&]<class T>(T) {
+    gemm(rows_of(x), outputs, inputs, T(1), Matrix<const T>{x.const_data_ptr<T>(), inputs},
+         Matrix<const T>{weight.const_data_ptr<T>(), inputs, Transpose::kYes}, static_cast<T>(beta),
+         Matrix<T>{y.mutable_data_ptr<T>(), outputs});
+  });
+}
+
+// dx = dy weight + beta * dx
+void input_gradient(const at::Tensor& dy, const at::Tensor& weight, int beta, at::Tensor& dx) {
+  const std::int64_t outputs = weight.size(0), inputs = weight.size(1);
+  check_operands(dy, weight, outputs);
+  for_element_type(dy, [&]<class T>(T) {
+    gemm(rows_of(dy), inputs, outputs, T(1), Matrix<const T>{dy.const_data_ptr<T>(), outputs},
+         Matrix<const T>{weight.const_data_ptr<T>(), inputs}, static_cast<T>(beta),
+         Matrix<T>{dx.mutable_data_ptr<T>(), inputs});
+  });
+}
+
+}  // namespace
+
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight) {
+  auto y = empty_rows(x, weight.size(0));
+  product(x, weight, 0, y);
+  return y;
+}
+
+at::Tensor linear_plus(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& residual) {
+  auto y = residual.clone();
+  product(x, weight, 1, y);
+  return y;
+}
+
+at::Tensor linear_backward_input(const at::Tensor& dy, const at::Tensor& weight) {
+  auto dx = empty_rows(dy, weight.size(1));
+  input_gradient(dy, weight, 0, dx);
+  return dx;
+}
+
+void add_linear_backward_input(const at::Tensor& dy, const at::Tensor& weight, at::Tensor& dx) {
+  input_gradient(dy, weight, 1, dx);
+}
+
+void add_linear_backward_weight(const at::Tensor& dy, const at::Tensor& x, at::Tensor dweight) {
+  const std::int64_t outputs = dweight.size(0), inputs = dweight.size(1);
+  check_operands(dy, dweight, outputs);
+  check_operands(x, dweight, inputs);
+  for_element_type(dy, [&]<class T>(T) {
+    gemm(outputs, inputs, rows_of(x), T(1),
+         Matrix<const T>{dy.const_data_ptr<T>(), outputs, Transpose::kYes},
+         Matrix<const T>{x.const_data_ptr<T>(), inputs}, T(1),
+         Matrix<T>{dweight.mutable_data_ptr<T>(), inputs});
+  });
+}
+
+}  // namespace phalanx::kernels

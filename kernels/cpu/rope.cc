@@ -1,0 +1,77 @@
+#include "kernels/rope.h"
+
+#include <ATen/ops/empty.h>
+
+#include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/simd.h"
+
+namespace phalanx::kernels {
+namespace {
+
+struct Shape {
+  std::int64_t sequences, length, heads, head_width;
+};
+
+// `sign` is 1 to turn, -1 to turn back.
+template <class T>
+PHALANX_INLINE void turn(T* x, const T* table, T sign, Shape shape) {
+  const std::int64_t half = shape.head_width / 2;
+  for (std::int64_t s = 0; s < shape.sequences; ++s)
+    for (std::int64_t position = 0; position < shape.length; ++position) {
+      const T* cosine = table + position * shape.head_width;
+      const T* sine = cosine + half;
+      for (std::int64_t head = 0; head < shape.heads; ++head, x += shape.head_width) {
+#pragma omp simd
+        for (std::int64_t i = 0; i < half; ++i) {
+          const T real = x[i], imaginary = x[i + half];
+          x[i] = real * cosine[i] - sign * (imaginary * sine[i]);
+          x[i + half] = imaginary * cosine[i] + sign * (real * sine[i]);
+        }
+      }
+    }
+}
+
+PHALANX_VECTORIZED void run(float* x, const float* table, float sign, Shape shape) {
+  turn(x, table, sign, shape);
+}
+PHALANX_VECTORIZED void run(double* x, const double* table, double sign, Shape shape) {
+  turn(x, table, sign, shape);
+}
+
+void turn_all(at::Tensor& x, const at::Tensor& table, int sign) {
+  const std::int64_t head_width = table.size(1);
+  check(x.dim() == 3 && x.is_contiguous() && x.size(2) % head_width == 0 &&
+            x.size(1) <= table.size(0),
+        "rope: x must be [sequences, length, heads * head_width], no longer than the table");
+  for_element_type(x, [&]<class T>(T) {
+    run(x.mutable_data_ptr<T>(), table.const_data_ptr<T>(), static_cast<T>(sign),
+        Shape{x.size(0), x.size(1), x.size(2) / head_width, head_width});
+  });
+}
+
+}  // namespace
+
+at::Tensor rope_table(std::int64_t first_position, std::int64_t length, std::int64_t head_width,
+                      double theta, at::ScalarType type) {
+  check(head_width % 2 == 0, "rope: the width of a head must be even");
+  auto table = at::empty({length, head_width}, type);
+  const std::int64_t half = head_width / 2;
+  for_element_type(table, [&]<class T>(T) {
+    T* row = table.mutable_data_ptr<T>();
+    for (std::int64_t position = 0; position < length; ++position, row += head_width)
+      for (std::int64_t i = 0; i < half; ++i) {
+        const double turn =
+            std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_width));
+        const double angle = static_cast<double>(first_position + position) * turn;
+        row[i] = static_cast<T>(std::cos(angle));
+        row[i + half] = static_cast<T>(std::sin(angle));
+      }
+  });
+  return table;
+}
+
+void rope(at::Tensor& x, const at::Tensor& table) { turn_all(x, table, 1); }
+
+void rope_backward(at::Tensor& dx, const at::Tensor& table) { turn_all(dx, table, -1); }
+
+}  // namespace phalanx::kernels

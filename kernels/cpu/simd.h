@@ -1,0 +1,42 @@
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+// A function marked PHALANX_VECTORIZED is compiled for several instruction sets; the best one that
+// the processor has is bound once, when the program is loaded, so that results repeat bit for bit
+// on one machine. Its loops belong in PHALANX_INLINE templates, which then are compiled within it.
+// Sanitizers cannot run the binding functions.
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define PHALANX_VECTORIZED \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define PHALANX_VECTORIZED
+#endif
+#define PHALANX_INLINE inline __attribute__((always_inline))
+
+namespace phalanx::kernels {
+
+// e^x within 2 units in the last place, in code that loops can be vectorised over: x = n ln 2 + r,
+// and Cephes' polynomial for e^r. Arguments beyond [-87.3, 88.3] are taken as the bound;
+// not-a-number stays.
+PHALANX_INLINE float exponential(float x) {
+  constexpr float kShift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+  x = x < -87.3f ? -87.3f : x;
+  x = x > 88.3f ? 88.3f : x;
+  const float shifted = x * 1.44269504f + kShift;
+  const float n = shifted - kShift;
+  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  const std::int32_t exponent = std::bit_cast<std::int32_t>(shifted) - 0x4B400000 + 127;
+  return ((p * r) * r + r + 1.0f) * std::bit_cast<float>(exponent << 23);
+}
+PHALANX_INLINE double exponential(double x) { return std::exp(x); }
+
+}  // namespace phalanx::kernels

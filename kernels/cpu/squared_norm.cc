@@ -1,0 +1,45 @@
+#include "kernels/squared_norm.h"
+
+#include <array>
+#include <cstddef>
+
+#include "kernels/cpu/simd.h"
+
+namespace phalanx::kernels {
+namespace {
+
+// Lane l sums elements l, l + kLanes, ...: an order that vector code of any width keeps.
+template <class T>
+PHALANX_INLINE double sum_of_squares(const T* values, std::size_t count) {
+  constexpr std::size_t kLanes = 32;
+  std::array<double, kLanes> lanes{};
+  const std::size_t whole = count - count % kLanes;
+  for (std::size_t i = 0; i < whole; i += kLanes)
+#pragma omp simd
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      const auto value = static_cast<double>(values[i + lane]);
+      lanes[lane] += value * value;
+    }
+  for (std::size_t i = whole; i < count; ++i) {
+    const auto value = static_cast<double>(values[i]);
+    lanes[i - whole] += value * value;
+  }
+  for (std::size_t width = kLanes / 2; width > 0; width /= 2)
+    for (std::size_t lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+  return lanes[0];
+}
+
+PHALANX_VECTORIZED double run(const float* values, std::size_t count) {
+  return sum_of_squares(values, count);
+}
+PHALANX_VECTORIZED double run(const double* values, std::size_t count) {
+  return sum_of_squares(values, count);
+}
+
+}  // namespace
+
+double squared_norm(std::span<const float> values) { return run(values.data(), values.size()); }
+
+double squared_norm(std::span<const double> values) { return run(values.data(), values.size()); }
+
+}  // namespace phalanx::kernels

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace phalanx::kernels {
+
+// y = x weight^T: x [..., inputs] contiguous, weight [outputs, inputs], y [..., outputs].
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight);
+
+// y = residual + x weight^T.
+at::Tensor linear_plus(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& residual);
+
+// dx = dy weight.
+at::Tensor linear_backward_input(const at::Tensor& dy, const at::Tensor& weight);
+
+// dx += dy weight.
+void add_linear_backward_input(const at::Tensor& dy, const at::Tensor& weight, at::Tensor& dx);
+
+// dweight += dy^T x, straight into the caller's memory.
+void add_linear_backward_weight(const at::Tensor& dy, const at::Tensor& x, at::Tensor dweight);
+
+}  // namespace phalanx::kernels

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+
+#include "config/job.h"
+#include "parallel/block.h"
+
+namespace phalanx::model {
+
+// y = x + output(attention(rope(query(n)), rope(key(n)), value(n))), n = rms_norm(x): the first
+// half of a layer. `layer` is "layers.I"; x and y [sequences, length, width], positions counted
+// from 0, length at most the model's sequence_length.
+class Attention : public parallel::Block {
+ public:
+  Attention(const config::Model& model, const std::string& layer,
+            const parallel::Parameters& parameters);
+  at::Tensor forward(const at::Tensor& x, parallel::Saved& saved) const override;
+  at::Tensor backward_input(const at::Tensor& dy, parallel::Saved& saved) const override;
+  void backward_weight(parallel::Saved& saved) const override;
+
+ private:
+  std::int64_t heads_, kv_heads_;
+  double epsilon_;
+  parallel::Parameter norm_, query_, key_, value_, output_;
+  at::Tensor positions_;  // rope_table
+};
+
+}  // namespace phalanx::model

@@ -1,0 +1,114 @@
+#include "model/llama.h"
+
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <cmath>
+
+#include "kernels/cross_entropy.h"
+#include "layout/tensor_spec.h"
+#include "model/attention.h"
+#include "model/embedding.h"
+#include "model/feed_forward.h"
+#include "model/head.h"
+
+namespace phalanx::model {
+namespace {
+
+bool finite(const at::Tensor& tensor) { return at::isfinite(tensor).all().item<bool>(); }
+
+void check_shapes(const config::Model& model, const parallel::Parameters& parameters) {
+  for (const auto& spec : layout::tensor_specs(model)) {
+    const auto found = parameters.find(spec.name);
+    check(found != parameters.end(), "llama: no parameter " + spec.name);
+    const auto& [value, gradient] = found->second;
+    check(value.sizes() == at::IntArrayRef(spec.shape) && value.is_contiguous(),
+          "llama: the shape differs from the specification's: " + spec.name);
+    check(!gradient.defined() || (gradient.sizes() == value.sizes() && gradient.is_contiguous()),
+          "llama: the gradient's shape differs from the parameter's: " + spec.name);
+  }
+}
+
+}  // namespace
+
+Llama::Llama(const config::Model& model, parallel::Parameters parameters)
+    : model_(model), parameters_(std::move(parameters)) {
+  check_shapes(model_, parameters_);
+  blocks_.push_back(std::make_unique<Embedding>(parameters_));
+  for (std::int64_t i = 0; i < model_.layers; ++i) {
+    const std::string layer = "layers." + std::to_string(i);
+    blocks_.push_back(std::make_unique<Attention>(model_, layer, parameters_));
+    blocks_.push_back(std::make_unique<FeedForward>(model_, layer, parameters_));
+  }
+  blocks_.push_back(std::make_unique<Head>(model_, parameters_));
+}
+
+double Llama::forward(const MicroBatch& batch, Activations& saved) const {
+  saved.blocks.resize(blocks_.size());
+  at::Tensor x = batch.inputs;
+  for (std::size_t i = 0; i < blocks_.size(); ++i) x = blocks_[i]->forward(x, saved.blocks[i]);
+  saved.dlogits = x;
+  return kernels::cross_entropy(saved.dlogits, batch.targets);
+}
+
+void Llama::backward(Activations& saved, const GradientReady& ready, double loss_scale) const {
+  at::Tensor dy = std::move(saved.dlogits);
+  if (loss_scale != 1) dy.mul_(loss_scale);
+  for (std::size_t i = blocks_.size(); i-- > 0;) {
+    dy = blocks_[i]->backward_input(dy, saved.blocks[i]);
+    blocks_[i]->backward_weight(saved.blocks[i]);
+    saved.blocks[i].clear();
+    const auto& names = blocks_[i]->parameters();
+    for (auto name = names.rbegin(); name != names.rend(); ++name) ready(*name);
+  }
+}
+
+double Llama::loss(const MicroBatch& batch) const {
+  at::Tensor x = batch.inputs;
+  for (const auto& block : blocks_) {
+    parallel::Saved released;
+    x = block->forward(x, released);
+  }
+  return kernels::cross_entropy(x, batch.targets);
+}
+
+at::Tensor Llama::logits(const at::Tensor& tokens) const {
+  at::Tensor x = tokens;
+  for (const auto& block : blocks_) {
+    parallel::Saved released;
+    // Only the last position is asked for, and nothing mixes positions in the head.
+    if (block == blocks_.back()) x = x.narrow(1, x.size(1) - 1, 1).contiguous();
+    x = block->forward(x, released);
+  }
+  return x.squeeze(1);
+}
+
+std::optional<std::string> Llama::first_non_finite(const MicroBatch& batch) const {
+  Activations saved;
+  saved.blocks.resize(blocks_.size());
+  at::Tensor x = batch.inputs;
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    for (const auto& name : blocks_[i]->parameters())
+      if (!finite(parameters_.at(name).value)) return name;
+    x = blocks_[i]->forward(x, saved.blocks[i]);
+    if (!finite(x)) return "the output of " + blocks_[i]->name();
+  }
+  saved.dlogits = x;
+  if (!std::isfinite(kernels::cross_entropy(saved.dlogits, batch.targets))) return "the loss";
+  return first_non_finite_gradient(saved);
+}
+
+// Runs in a model of its own with the same values, so that the gradients gathered so far stay as
+// they are.
+std::optional<std::string> Llama::first_non_finite_gradient(Activations& saved) const {
+  parallel::Parameters parameters;
+  for (const auto& [name, parameter] : parameters_)
+    parameters[name] = {parameter.value, at::zeros_like(parameter.value)};
+  std::optional<std::string> first;
+  Llama(model_, parameters).backward(saved, [&](const std::string& name) {
+    if (!first && !finite(parameters.at(name).gradient)) first = "the gradient of " + name;
+  });
+  return first;
+}
+
+}  // namespace phalanx::model

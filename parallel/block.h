@@ -1,0 +1,65 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+
+namespace phalanx::parallel {
+
+// A parameter and its gradient, as views into memory that someone else owns (flat buckets) and that
+// outlives the views.
+struct Parameter {
+  at::Tensor value;
+  at::Tensor gradient;
+};
+
+// By canonical name (layout/tensor_spec.h).
+using Parameters = std::map<std::string, Parameter>;
+
+// What a block keeps of one micro-batch between its passes: filled by forward, added to by
+// backward_input, and of no use after backward_weight. The caller owns it; which tensor is where is
+// the block's business.
+using Saved = std::vector<at::Tensor>;
+
+// A layer whose passes are written by hand, so that a schedule decides when each one runs and what
+// stays in memory.
+//   forward(x, saved)          y; `saved` gets what the backward passes need
+//   backward_input(dy, saved)  the gradient of x, given that of y; touches no parameter's gradient
+//   backward_weight(saved)     adds this micro-batch's part to the gradients of parameters(); any
+//   time after
+//                              backward_input, with the same bits
+// Gradients accumulate. Blocks keep x and dy, so nobody writes to these any more; y and dx are the
+// caller's.
+class Block {
+ public:
+  virtual ~Block() = default;
+  virtual at::Tensor forward(const at::Tensor& x, Saved& saved) const = 0;
+  virtual at::Tensor backward_input(const at::Tensor& dy, Saved& saved) const = 0;
+  virtual void backward_weight(Saved& saved) const = 0;
+
+  // The common start of its parameters' names: "embedding", "layers.3.attention".
+  const std::string& name() const { return name_; }
+  // Canonical names, in the order of the forward pass.
+  const std::vector<std::string>& parameters() const { return parameters_; }
+
+ protected:
+  explicit Block(std::string name) : name_(std::move(name)) {}
+
+  // The parameter called `name`, which becomes one of this block's.
+  Parameter own(const Parameters& all, const std::string& name) {
+    const auto found = all.find(name);
+    check(found != all.end(), "block: no parameter " + name);
+    parameters_.push_back(name);
+    return found->second;
+  }
+
+ private:
+  std::string name_;
+  std::vector<std::string> parameters_;
+};
+
+}  // namespace phalanx::parallel

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "checkpoint/commit.h"
+#include "checkpoint/directory.h"
+#include "checkpoint/load.h"
+#include "checkpoint/manifest.h"
+
+namespace phalanx::checkpoint {
+
+// A folder of this test's own, gone with it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  ~TemporaryFolder();
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// The tensors of a llama small enough to save often, and the kinds of its state.
+std::vector<layout::TensorSpec> small_specs();
+std::vector<GlobalTensor> small_tensors();
+std::vector<std::string> adam_kinds();
+
+// What the element at a row-major index of a tensor must be at a step.
+float expected_value(const std::string& kind, const std::string& tensor, std::int64_t index,
+                     std::int64_t step);
+
+// The memory of one rank: its regions in every kind, at a step.
+struct OwnedState {
+  std::vector<std::vector<float>> memory;
+  std::vector<StateView> views;
+};
+OwnedState owned_state(const std::vector<layout::Region>& regions, std::int64_t step);
+
+// Writes the shards of `parts` ranks, without a manifest, and returns what it would be.
+Manifest write_shards(const std::filesystem::path& partial, CheckpointId id,
+                      std::uint64_t generation, int parts);
+// Saves a whole checkpoint.
+std::filesystem::path save_checkpoint(const std::filesystem::path& output, CheckpointId id,
+                                      std::uint64_t generation = 1, int parts = 4);
+
+// Loads the whole state as `parts` ranks would and expects every element as it must be.
+void expect_state(const std::filesystem::path& checkpoint, int parts);
+
+}  // namespace phalanx::checkpoint

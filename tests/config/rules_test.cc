@@ -1,0 +1,82 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/config/job_folder.h"
+
+namespace phalanx::config {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::Field;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+auto broken(const std::string& path, const std::string& message, const std::string& help) {
+  return AllOf(Field(&ConfigProblem::path, path),
+               Field(&ConfigProblem::message, HasSubstr(message)),
+               Field(&ConfigProblem::help, HasSubstr(help)));
+}
+
+TEST(Rules, HoldBetweenTheSizesOfAModel) {
+  const JobFolder folder;
+  EXPECT_THAT(folder.problems(kSmallest, {"model.width=254"}),
+              ElementsAre(broken("model.width", "expected a multiple of model.heads = 4, found 254",
+                                 "252 or 256")));
+  EXPECT_THAT(
+      folder.problems(kSmallest, {"model.width=252"}),
+      ElementsAre(broken("model.width", "expected an even width per head, found 252 / 4 heads = 63",
+                         "248 or 256")));
+  EXPECT_THAT(folder.problems(kSmallest, {"model.kv_heads=3"}),
+              ElementsAre(broken("model.kv_heads", "expected a divisor of model.heads = 4, found 3",
+                                 "1, 2 or 4")));
+  EXPECT_THAT(folder.problems(kSmallest, {"model.kv_heads=4", "model.width=8"}), IsEmpty());
+}
+
+TEST(Rules, HoldBetweenBatchesStepsAndLearningRates) {
+  const JobFolder folder;
+  EXPECT_THAT(folder.problems(kSmallest, {"train.micro_batch=17"}),
+              ElementsAre(broken("train.micro_batch",
+                                 "expected at most train.global_batch = 16, found 17", "")));
+  EXPECT_THAT(folder.problems(kSmallest, {"train.lr_schedule.warmup=201"}),
+              ElementsAre(broken("train.lr_schedule.warmup",
+                                 "expected at most train.steps = 200, found 201", "")));
+  EXPECT_THAT(folder.problems(kSmallest, {"train.lr_schedule.min_lr=1e-3"}),
+              ElementsAre(broken("train.lr_schedule.min_lr",
+                                 "expected at most train.optimizer.lr = 0.0003, found 0.001", "")));
+  EXPECT_THAT(folder.problems(kSmallest, {"train.micro_batch=16", "train.lr_schedule.warmup=200",
+                                          "train.lr_schedule.min_lr=3e-4"}),
+              IsEmpty());
+}
+
+TEST(Rules, HoldBetweenLayoutAndRanks) {
+  const JobFolder folder;
+  EXPECT_THAT(folder.problems(kSmallest, {"parallel.data=3", "launch.ranks_per_node=2",
+                                          "launch.emulate_nodes=2"}),
+              ElementsAre(broken("parallel.data", "expected auto or 4, found 3", "data: auto")));
+  EXPECT_THAT(folder.problems(kSmallest, {"parallel.data=4", "launch.ranks_per_node=2",
+                                          "launch.emulate_nodes=2"}),
+              IsEmpty());
+}
+
+TEST(Rules, PointAtTheKeyThatWasWritten) {
+  const JobFolder folder;
+  const auto problems =
+      folder.problems(replaced(kSmallest, "steps: 200", "steps: 200\n  micro_batch: 32"));
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0].place.text(), "job.yaml:14:16");
+}
+
+TEST(Rules, ArePassedOverForKeysThatAreWrongThemselves) {
+  const JobFolder folder;
+  EXPECT_EQ(folder.problems(kSmallest, {"model.heads=0"}).size(), 1u);
+  EXPECT_EQ(folder.problems(replaced(kSmallest, "  heads: 4\n", "")).size(), 1u);
+  EXPECT_EQ(folder
+                .problems("model: 5\nname: a\noutput: b\ndata: {train: [{path: a}]}\ntrain: "
+                          "{steps: 1, global_batch: 1}\n")
+                .size(),
+            1u);
+}
+
+}  // namespace
+}  // namespace phalanx::config

@@ -1,0 +1,133 @@
+#include <gtest/gtest.h>
+
+#include "kernels/embedding.h"
+#include "kernels/linear.h"
+#include "kernels/rms_norm.h"
+#include "kernels/rope.h"
+#include "kernels/swiglu.h"
+#include "tests/kernels/tensors.h"
+
+namespace phalanx::kernels {
+namespace {
+
+using test::leaf;
+using test::numbers;
+using test::relative_error;
+
+constexpr double kExact = 1e-12;
+
+TEST(RmsNorm, IsTheFormulaAndItsGradientAutogradsAtAnyWidth) {
+  for (const std::int64_t width : {1, 7, 24, 257}) {
+    const auto x = leaf(numbers({2, 3, width}, 1)), weight = leaf(numbers({width}, 2));
+    const auto dy = numbers({2, 3, width}, 3), residual = numbers({2, 3, width}, 4);
+    const auto expected = x * at::rsqrt(x.square().mean(-1, true) + 1e-5) * weight;
+    expected.backward(dy);
+
+    const auto found = rms_norm(x.detach(), weight.detach(), 1e-5);
+    EXPECT_LE(relative_error(found.y, expected), kExact) << width;
+    const auto gradient =
+        rms_norm_backward(dy, x.detach(), weight.detach(), found.inverse_rms, residual);
+    EXPECT_LE(relative_error(gradient.dx, x.grad() + residual), kExact) << width;
+    EXPECT_LE(relative_error(gradient.dweight, weight.grad()), kExact) << width;
+    const auto alone = rms_norm_backward(dy, x.detach(), weight.detach(), found.inverse_rms, {});
+    EXPECT_LE(relative_error(alone.dx, x.grad()), 1e-10) << width;
+  }
+}
+
+// Hugging Face's llama: x * cos + rotate_half(x) * sin.
+at::Tensor rotate_half_oracle(const at::Tensor& x, std::int64_t heads, std::int64_t first,
+                              double theta) {
+  const auto length = x.size(1), width = x.size(2) / heads;
+  const auto frequency = at::pow(theta, -at::arange(0, width, 2, at::kDouble) / width);
+  const auto angle = at::outer(at::arange(first, first + length, at::kDouble), frequency);
+  const auto both = at::cat({angle, angle}, 1).unsqueeze(1);
+  const auto split = x.view({x.size(0), length, heads, width});
+  const auto turned =
+      at::cat({-split.narrow(3, width / 2, width / 2), split.narrow(3, 0, width / 2)}, 3);
+  return (split * both.cos() + turned * both.sin()).reshape_as(x);
+}
+
+TEST(Rope, IsRotateHalfAndItsGradientAutogradsForAnyThetaAndFirstPosition) {
+  for (const double theta : {10000.0, 500000.0})
+    for (const std::int64_t first : {0, 131})
+      for (const std::int64_t head_width : {2, 6, 64}) {
+        const std::int64_t heads = 3, length = 9;
+        const auto x = leaf(numbers({2, length, heads * head_width}, 1));
+        const auto dy = numbers(x.sizes(), 2);
+        const auto expected = rotate_half_oracle(x, heads, first, theta);
+        expected.backward(dy);
+
+        const auto table = rope_table(first, length + 4, head_width, theta, at::kDouble);
+        auto y = x.detach().clone(), dx = dy.clone();
+        rope(y, table);
+        rope_backward(dx, table);
+        EXPECT_LE(relative_error(y, expected), kExact);
+        EXPECT_LE(relative_error(dx, x.grad()), kExact);
+      }
+}
+
+TEST(Swiglu, IsTheFormulaAndItsGradientAutograds) {
+  const auto gate = leaf(numbers({5, 37}, 1) * 8), up = leaf(numbers({5, 37}, 2));
+  const auto dy = numbers({5, 37}, 3);
+  const auto expected = gate * at::sigmoid(gate) * up;
+  expected.backward(dy);
+
+  auto dgate = gate.detach().clone(), dup = up.detach().clone();
+  EXPECT_LE(relative_error(swiglu(dgate, dup), expected), kExact);
+  swiglu_backward(dy, dgate, dup);
+  EXPECT_LE(relative_error(dgate, gate.grad()), kExact);
+  EXPECT_LE(relative_error(dup, up.grad()), kExact);
+}
+
+TEST(Swiglu, StaysFiniteAndWithinRoundingInFp32FarFromZero) {
+  const auto gate = at::linspace(-120, 120, 4001, at::kFloat);
+  const auto exact = gate.to(at::kDouble), expected = exact * at::sigmoid(exact);
+  const auto error = (swiglu(gate, at::ones_like(gate)).to(at::kDouble) - expected).abs();
+  EXPECT_LE((error / expected.abs()).masked_select((gate > -80) & (gate != 0)).max().item<double>(),
+            5e-7);
+  EXPECT_LE(error.max().item<double>(), 1e-5);
+}
+
+TEST(Swiglu, KeepsNotANumber) {
+  auto gate = at::full({33}, std::nan(""), at::kFloat);
+  EXPECT_TRUE(swiglu(gate, at::ones_like(gate)).isnan().all().item<bool>());
+}
+
+TEST(Linear, IsTheProductAndItsGradientsAutogradsAndAccumulate) {
+  const auto x = leaf(numbers({2, 5, 7}, 1)), weight = leaf(numbers({11, 7}, 2));
+  const auto residual = numbers({2, 5, 11}, 3), dy = numbers({2, 5, 11}, 4);
+  const auto expected = at::matmul(x, weight.t());
+  expected.backward(dy);
+
+  const auto w = weight.detach();
+  EXPECT_LE(relative_error(kernels::linear(x.detach(), w), expected), kExact);
+  EXPECT_LE(relative_error(linear_plus(x.detach(), w, residual), expected + residual), kExact);
+  auto dx = linear_backward_input(dy, w);
+  EXPECT_LE(relative_error(dx, x.grad()), kExact);
+  add_linear_backward_input(dy, w, dx);
+  EXPECT_LE(relative_error(dx, 2 * x.grad()), kExact);
+  auto dweight = numbers(w.sizes(), 5);
+  const auto before = dweight.clone();
+  add_linear_backward_weight(dy, x.detach(), dweight);
+  EXPECT_LE(relative_error(dweight, before + weight.grad()), kExact);
+}
+
+TEST(Embedding, TakesRowsAndAddsTheGradientsOfRepeatedTokens) {
+  const auto table = leaf(numbers({13, 5}, 1)), dy = numbers({2, 4, 5}, 2);
+  const auto tokens = at::tensor({3, 0, 3, 12, 3, 3, 7, 0}, at::kLong).view({2, 4});
+  const auto expected = table.index_select(0, tokens.view(-1)).view({2, 4, 5});
+  expected.backward(dy);
+
+  EXPECT_TRUE(test::same_bits(kernels::embedding(tokens, table.detach()), expected.detach()));
+  auto gradient = at::ones({13, 5}, at::kDouble);
+  add_embedding_backward(dy, tokens, gradient);
+  EXPECT_LE(relative_error(gradient, table.grad() + 1), kExact);
+}
+
+TEST(EmbeddingDeathTest, RefusesATokenBeyondTheVocabulary) {
+  EXPECT_DEATH(kernels::embedding(at::tensor({13}, at::kLong), at::zeros({13, 5})),
+               "beyond the vocabulary");
+}
+
+}  // namespace
+}  // namespace phalanx::kernels

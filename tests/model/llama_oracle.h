@@ -1,0 +1,22 @@
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <map>
+#include <string>
+
+#include "config/job.h"
+
+namespace phalanx::model {
+
+// The llama preset in plain ATen operations, for autograd: written apart from the code under test,
+// with repeated key heads, a mask and a softmax.
+at::Tensor oracle_logits(const config::Model& model,
+                         const std::map<std::string, at::Tensor>& weights,
+                         const at::Tensor& tokens);
+
+// The sum of the tokens' losses.
+at::Tensor oracle_loss(const config::Model& model, const std::map<std::string, at::Tensor>& weights,
+                       const at::Tensor& inputs, const at::Tensor& targets);
+
+}  // namespace phalanx::model

@@ -1,0 +1,227 @@
+#include "model/llama.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <ranges>
+
+#include "layout/tensor_spec.h"
+#include "model/initialize.h"
+#include "tests/kernels/tensors.h"
+#include "tests/model/llama_oracle.h"
+
+namespace phalanx::model {
+namespace {
+
+using test::relative_error;
+using test::same_bits;
+
+config::Model small_llama(std::int64_t heads = 4, std::int64_t kv_heads = 2) {
+  config::Model model;
+  model.layers = 2;
+  model.width = heads * 6;
+  model.heads = heads;
+  model.kv_heads = kv_heads;
+  model.ffn_width = 37;
+  model.sequence_length = 70;
+  model.vocab_size = 101;
+  return model;
+}
+
+// Weights far enough from zero, and norms from one, that every path shows in the gradients.
+parallel::Parameters parameters_of(const config::Model& model, at::ScalarType type = at::kDouble) {
+  parallel::Parameters parameters;
+  std::uint64_t seed = 1;
+  for (const auto& spec : layout::tensor_specs(model)) {
+    auto value = test::numbers(spec.shape, seed++) * 0.5;
+    if (!spec.decay) value += 1;
+    parameters[spec.name] = {value.to(type), at::zeros(spec.shape, type)};
+  }
+  return parameters;
+}
+
+MicroBatch batch_of(const config::Model& model, std::int64_t sequences, std::int64_t length,
+                    std::uint64_t seed) {
+  const auto tokens = [&](std::uint64_t from) {
+    const auto uniform = (test::numbers({sequences, length}, from) + 1) / 2;
+    return (uniform * static_cast<double>(model.vocab_size)).to(at::kLong);
+  };
+  return {tokens(seed), tokens(seed + 1000)};
+}
+
+double run(const Llama& llama, const MicroBatch& batch, double loss_scale = 1) {
+  Activations saved;
+  const double loss = llama.forward(batch, saved);
+  llama.backward(
+      saved, [](const std::string&) {}, loss_scale);
+  return loss;
+}
+
+std::map<std::string, at::Tensor> leaves(const parallel::Parameters& parameters) {
+  std::map<std::string, at::Tensor> weights;
+  for (const auto& [name, parameter] : parameters) weights[name] = test::leaf(parameter.value);
+  return weights;
+}
+
+struct Case {
+  std::int64_t heads, kv_heads, sequences, length;
+  double theta;
+};
+class LlamaOf : public testing::TestWithParam<Case> {};
+
+TEST_P(LlamaOf, HasTheLossAndEveryGradientOfAutograd) {
+  const Case c = GetParam();
+  auto model = small_llama(c.heads, c.kv_heads);
+  model.rope_theta = c.theta;
+  const auto parameters = parameters_of(model);
+  const auto batch = batch_of(model, c.sequences, c.length, 1);
+  const auto weights = leaves(parameters);
+  const auto expected = oracle_loss(model, weights, batch.inputs, batch.targets);
+  expected.backward();
+
+  const Llama llama(model, parameters);
+  EXPECT_NEAR(run(llama, batch) / expected.item<double>(), 1, 1e-12);
+  EXPECT_NEAR(llama.loss(batch) / expected.item<double>(), 1, 1e-12);
+  for (const auto& [name, parameter] : parameters)
+    EXPECT_LE(relative_error(parameter.gradient, weights.at(name).grad()), 1e-10) << name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, LlamaOf,
+                         testing::Values(Case{4, 4, 2, 13, 10000.0}, Case{4, 2, 3, 70, 10000.0},
+                                         Case{4, 1, 1, 65, 500000.0}, Case{3, 3, 1, 2, 500000.0}));
+
+TEST(Llama, InFp32IsWithinRoundingOfFp64) {
+  const auto model = small_llama();
+  const auto exact = parameters_of(model), rounded = parameters_of(model, at::kFloat);
+  const auto batch = batch_of(model, 2, 33, 1);
+  EXPECT_NEAR(run(Llama(model, rounded), batch) / run(Llama(model, exact), batch), 1, 1e-5);
+  for (const auto& [name, parameter] : exact)
+    EXPECT_LE(relative_error(rounded.at(name).gradient, parameter.gradient), 1e-4) << name;
+}
+
+TEST(Llama, AddsTheGradientsOfMicroBatches) {
+  const auto model = small_llama();
+  const auto first = parameters_of(model), second = parameters_of(model),
+             both = parameters_of(model);
+  const auto a = batch_of(model, 2, 9, 1), b = batch_of(model, 1, 9, 2);
+  run(Llama(model, first), a);
+  run(Llama(model, second), b);
+  run(Llama(model, both), a);
+  run(Llama(model, both), b);
+  for (const auto& [name, parameter] : both)
+    EXPECT_LE(
+        relative_error(parameter.gradient, first.at(name).gradient + second.at(name).gradient),
+        1e-13)
+        << name;
+}
+
+TEST(Llama, ScalesTheGradientsByTheLossScale) {
+  const auto model = small_llama();
+  const auto plain = parameters_of(model), scaled = parameters_of(model);
+  const auto batch = batch_of(model, 2, 9, 1);
+  EXPECT_EQ(run(Llama(model, plain), batch), run(Llama(model, scaled), batch, 1024));
+  for (const auto& [name, parameter] : scaled)
+    EXPECT_LE(relative_error(parameter.gradient, plain.at(name).gradient * 1024), 1e-13) << name;
+}
+
+TEST(Llama, RepeatsBitForBit) {
+  const auto model = small_llama();
+  const auto first = parameters_of(model, at::kFloat), second = parameters_of(model, at::kFloat);
+  const auto batch = batch_of(model, 2, 70, 1);
+  EXPECT_EQ(run(Llama(model, first), batch), run(Llama(model, second), batch));
+  for (const auto& [name, parameter] : first)
+    EXPECT_TRUE(same_bits(parameter.gradient, second.at(name).gradient)) << name;
+}
+
+// As a zero-bubble schedule does: two micro-batches, all input gradients first.
+TEST(Llama, GivesTheSameBitsWhenWeightGradientsAreDelayed) {
+  const auto model = small_llama();
+  const auto at_once = parameters_of(model, at::kFloat), delayed = parameters_of(model, at::kFloat);
+  const std::vector batches{batch_of(model, 2, 33, 1), batch_of(model, 2, 33, 2)};
+  for (const auto& batch : batches) run(Llama(model, at_once), batch);
+
+  const Llama llama(model, delayed);
+  std::vector<Activations> saved(batches.size());
+  for (std::size_t m = 0; m < batches.size(); ++m) {
+    llama.forward(batches[m], saved[m]);
+    auto dy = saved[m].dlogits;
+    for (std::size_t i = llama.blocks().size(); i-- > 0;)
+      dy = llama.blocks()[i]->backward_input(dy, saved[m].blocks[i]);
+  }
+  for (const auto& [name, parameter] : delayed)
+    EXPECT_FALSE(parameter.gradient.any().item<bool>()) << name << " was touched too early";
+  for (auto& activations : saved)
+    for (std::size_t i = 0; i < llama.blocks().size(); ++i)
+      llama.blocks()[i]->backward_weight(activations.blocks[i]);
+  for (const auto& [name, parameter] : delayed)
+    EXPECT_TRUE(same_bits(parameter.gradient, at_once.at(name).gradient)) << name;
+}
+
+TEST(Llama, ReportsEveryGradientOnceWhenItIsCompleteAndFreesTheActivations) {
+  const auto model = small_llama();
+  const auto batch = batch_of(model, 2, 9, 1);
+  const auto expected = parameters_of(model), found = parameters_of(model);
+  run(Llama(model, expected), batch);
+
+  const Llama llama(model, found);
+  Activations saved;
+  llama.forward(batch, saved);
+  std::vector<std::string> order;
+  llama.backward(saved, [&](const std::string& name) {
+    EXPECT_TRUE(same_bits(found.at(name).gradient, expected.at(name).gradient)) << name;
+    order.push_back(name);
+  });
+  std::vector<std::string> names;
+  for (const auto& spec : layout::tensor_specs(model)) names.push_back(spec.name);
+  std::ranges::reverse(names);
+  EXPECT_EQ(order, names);
+  for (const auto& block : saved.blocks) EXPECT_TRUE(block.empty());
+}
+
+TEST(Llama, GivesTheLogitsOfTheLastPosition) {
+  const auto model = small_llama();
+  const auto parameters = parameters_of(model);
+  const auto tokens = batch_of(model, 3, 17, 1).inputs;
+  const auto expected = oracle_logits(model, leaves(parameters), tokens).select(1, 16);
+  const auto found = Llama(model, parameters).logits(tokens);
+  EXPECT_EQ(found.sizes(), (at::IntArrayRef{3, 101}));
+  EXPECT_LE(relative_error(found, expected), 1e-12);
+}
+
+TEST(Llama, NamesWhatIsFirstNotFiniteAndLeavesTheGradients) {
+  const auto model = small_llama();
+  const auto batch = batch_of(model, 1, 9, 1);
+  auto parameters = parameters_of(model, at::kFloat);
+  const Llama llama(model, parameters);
+  EXPECT_EQ(llama.first_non_finite(batch), std::nullopt);
+
+  parameters.at("layers.1.ffn.up.weight").value[3][2] = std::nan("");
+  EXPECT_EQ(llama.first_non_finite(batch), "layers.1.ffn.up.weight");
+  parameters.at("layers.0.attention.value.weight").value.fill_(3e38);
+  EXPECT_EQ(llama.first_non_finite(batch), "the output of layers.0.attention");
+  for (const auto& [name, parameter] : parameters)
+    EXPECT_FALSE(parameter.gradient.any().item<bool>()) << name;
+}
+
+TEST(Llama, NamesTheGradientThatIsFirstNotFinite) {
+  const auto model = small_llama();
+  auto parameters = parameters_of(model, at::kFloat);
+  // Together they give ordinary logits; the norm's own gradient is a sum of products with the head.
+  parameters.at("norm.weight").value.fill_(2e-38);
+  parameters.at("head.weight").value.mul_(3e38);
+  EXPECT_EQ(Llama(model, parameters).first_non_finite(batch_of(model, 1, 70, 1)),
+            "the gradient of norm.weight");
+}
+
+TEST(LlamaDeathTest, RefusesParametersThatDoNotFitTheModel) {
+  const auto model = small_llama();
+  auto parameters = parameters_of(model);
+  parameters.at("head.weight").value = at::zeros({2, 2}, at::kDouble);
+  EXPECT_DEATH(Llama(model, parameters), "head.weight");
+  parameters.erase("head.weight");
+  EXPECT_DEATH(Llama(model, parameters), "no parameter head.weight");
+}
+
+}  // namespace
+}  // namespace phalanx::model
