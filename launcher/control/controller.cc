@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +10,7 @@
 #include "base/clock.h"
 #include "base/frame.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "config/load.h"
 #include "launcher/control/agent_links.h"
 #include "launcher/control/audience.h"
@@ -254,6 +256,9 @@ void Controller::node_lost(NodeLostRequest request, std::function<void()> answer
 }  // namespace
 
 int run_controller(int fd) {
+  set_process_name("phalanx-control");
+  // A signal to the whole job is phalanx run's to answer, by saving and stopping.
+  ignore_signals({SIGINT, SIGTERM, SIGHUP, SIGPIPE});
   FrameChannel keeper{FileDescriptor(fd)};
   try {
     Frame frame;

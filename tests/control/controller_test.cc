@@ -144,6 +144,8 @@ class ControllerTest : public testing::Test {
     FromWorker said;
     said.mutable_shard_saved()->set_generation(1);
     said.mutable_shard_saved()->set_step(step);
+    said.mutable_shard_saved()->set_samples(step);
+    said.mutable_shard_saved()->set_tokens(step * 8);
     said.mutable_shard_saved()->set_shard(checkpoint::encode(
         checkpoint::write_shard(partial, checkpoint::shard_file(0, 1), tensors, views)));
     node.say(11, said);
