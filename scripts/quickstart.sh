@@ -5,7 +5,7 @@
 #   are equal, what the model has learnt, and how long everything took. Call it again for a new run in a new output.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/build.sh
+scripts/build.sh phalanx phalanx-worker
 export PATH="$PWD/build/bin:$PATH"
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] || say() { printf '\n%s\n' "$*"; }
