@@ -230,5 +230,21 @@ TEST(Errors, RefuseTextThatWouldBreakALine) {
               ElementsAre(problem(1, 7, "name", "found empty text")));
 }
 
+TEST(Errors, RefuseAHomeFolderThatNoShellExpanded) {
+  const JobFolder folder;
+  EXPECT_THAT(
+      folder.problems(kSmallest, {"output=~/runs"}),
+      ElementsAre(problem(0, 0, "output",
+                          "expected a path, found \"~/runs\", which only a shell expands")));
+}
+
+TEST(Errors, KeepControlCharactersOffTheTerminal) {
+  const JobFolder folder;
+  const auto problems =
+      folder.problems(std::string(kSmallest) + "\"\\e[2J\": 1\n\"\\e[2J\": \"\\a\"\n");
+  ASSERT_EQ(problems.size(), 2u);
+  for (const auto& one : problems) EXPECT_EQ(one.text().find_first_of("\x1b\a"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace phalanx::config
