@@ -80,15 +80,18 @@ bool BackgroundWriter::wait_idle(TimePoint deadline) {
   return changed_.wait_until(lock, deadline, [this] { return pending_ == nullptr; });
 }
 
+void BackgroundWriter::reserve(std::size_t elements) {
+  if (elements <= staging_.size()) return;
+  staging_ = std::vector<float>();  // before the larger one is taken
+  staging_ = std::vector<float>(elements);
+}
+
 std::vector<StateView> BackgroundWriter::stage(std::span<const StateView> views) {
   std::size_t elements = 0;
   for (const auto& view : views) elements += view.data.size();
-  if (elements > staging_.elements) {
-    staging_ = {};
-    staging_ = {std::make_unique_for_overwrite<float[]>(elements), elements};
-  }
+  reserve(elements);
   std::vector<StateView> staged(views.begin(), views.end());
-  float* at = staging_.memory.get();
+  float* at = staging_.data();
   for (auto& view : staged) {
     std::ranges::copy(view.data, at);
     view.data = {at, view.data.size()};

@@ -37,6 +37,11 @@ class BackgroundWriter {
   // Finishes the save that is under way.
   ~BackgroundWriter();
 
+  // Takes the staging memory for saves of this size now, between saves: the first one would wait
+  // several times longer than the next, for the system to hand its pages over. Throws
+  // std::bad_alloc.
+  void reserve(std::size_t elements);
+
   // Copies the views and returns; write_shard's arguments otherwise. While the save before is still
   // being written it waits for it, at most until `deadline`: then this save fails. Failures go to
   // `done`, never to the caller.
@@ -49,15 +54,10 @@ class BackgroundWriter {
 
  private:
   struct Save;
-  struct Staging {
-    std::unique_ptr<float[]> memory;
-    std::size_t elements = 0;
-  };
-
   void run();
   std::vector<StateView> stage(std::span<const StateView> views);
 
-  Staging staging_;
+  std::vector<float> staging_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::unique_ptr<Save> pending_;  // from save() until it has been written

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 #include <hdf5.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <map>
@@ -41,12 +39,6 @@ class Handle {
   hid_t id_;
   herr_t (*close_)(hid_t);
 };
-
-FileDescriptor make_memory_file() {
-  FileDescriptor file(::memfd_create("phalanx-shard", MFD_CLOEXEC));
-  if (!file) throw SystemError(describe_errno("memfd_create"));
-  return file;
-}
 
 Handle dataspace(const std::vector<std::int64_t>& extent) {
   if (extent.empty()) return {H5Screate(H5S_SCALAR), H5Sclose, "H5Screate"};
@@ -86,14 +78,12 @@ Handle dataset_properties() {
   return properties;
 }
 
-// Large datasets begin at a page, for whoever maps the file. The driver is the one of C's standard
-// library because the default one resolves links, and a file in memory has no other name.
-Handle create_file(const FileDescriptor& memory) {
+// Large datasets begin at a page, for whoever maps the file.
+Handle create_file(MemoryImage& image) {
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "H5Pcreate");
-  accept(H5Pset_fapl_stdio(access), "H5Pset_fapl_stdio");
+  accept(use_memory_driver(access, image), "H5Pset_driver");
   accept(H5Pset_alignment(access, 65536, 4096), "H5Pset_alignment");
-  const std::string path = fmt::format("/proc/self/fd/{}", memory.get());
-  return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), H5Fclose, "H5Fcreate"};
+  return {H5Fcreate("shard", H5F_ACC_TRUNC, H5P_DEFAULT, access), H5Fclose, "H5Fcreate"};
 }
 
 Hdf5Structure lay_out(std::span<const GlobalTensor> tensors, std::span<const StateView> views) {
@@ -101,8 +91,8 @@ Hdf5Structure lay_out(std::span<const GlobalTensor> tensors, std::span<const Sta
   for (const auto& tensor : tensors) by_name[tensor.name] = &tensor;
   const std::lock_guard lock(hdf5_mutex);
   accept(H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr), "H5Eset_auto");
-  Hdf5Structure structure{make_memory_file()};
-  Handle file = create_file(structure.file);
+  Hdf5Structure structure;
+  Handle file = create_file(structure.image);
   const Handle properties = dataset_properties();
   const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose, "H5Pcreate");
   accept(H5Pset_create_intermediate_group(links, 1), "H5Pset_create_intermediate_group");
@@ -119,9 +109,6 @@ Hdf5Structure lay_out(std::span<const GlobalTensor> tensors, std::span<const Sta
     check(structure.positions.back() != HADDR_UNDEF, "a dataset's space is reserved at once");
   }
   file.close("H5Fclose");
-  struct stat status {};
-  if (::fstat(structure.file.get(), &status) != 0) throw SystemError(describe_errno("fstat"));
-  structure.bytes = static_cast<std::uint64_t>(status.st_size);
   return structure;
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/file_descriptor.h"
+#include "checkpoint/memory_driver.h"
 #include "checkpoint/state_view.h"
 
 namespace phalanx::checkpoint {
@@ -13,8 +13,7 @@ namespace phalanx::checkpoint {
 // An HDF5 file without its data: superblock, groups, object headers and attributes, with a hole for
 // each dataset.
 struct Hdf5Structure {
-  FileDescriptor file;                   // in memory; the holes take none
-  std::uint64_t bytes = 0;               // of the whole file
+  MemoryImage image;                     // without the data
   std::vector<std::uint64_t> positions;  // of each view's data
 };
 

@@ -43,7 +43,7 @@ std::string shard_file(int index, int count);
 // region is a dataset /KIND/TENSOR/ROW with the attributes `offset` and `global_shape`; equal views
 // give equal bytes. `tensors` holds every tensor that the views name. HDF5 itself never touches the
 // disk, so that a full or failing one is a StorageError that names the file, and nothing else
-// happens; the file is removed then. Memory: the structure only (a few hundred bytes a region).
+// happens; the file is removed then. Memory: the structure only (about 2 KiB a region).
 ShardInfo write_shard(const std::filesystem::path& directory, const std::string& file,
                       std::span<const GlobalTensor> tensors, std::span<const StateView> views);
 

@@ -49,11 +49,9 @@ void write_hashed(const FileDescriptor& file, std::span<const std::byte> bytes, 
   }
 }
 
-std::vector<std::byte> structure_bytes(const Hdf5Structure& structure, const Stretch& stretch) {
+std::vector<std::byte> structure_bytes(const MemoryImage& image, const Stretch& stretch) {
   std::vector<std::byte> bytes(stretch.bytes);
-  const auto count = ::pread(structure.file.get(), bytes.data(), bytes.size(),
-                             static_cast<off_t>(stretch.position));
-  check(std::cmp_equal(count, bytes.size()), "a file in memory reads whole");
+  image.read(stretch.position, bytes);
   return bytes;
 }
 
@@ -78,7 +76,7 @@ void write_content(const std::string& path, const Hdf5Structure& structure,
   std::size_t next = 0;
   for (const auto& stretch : stretches(shard)) {
     if (stretch.region == nullptr) {
-      write_hashed(file, structure_bytes(structure, stretch), structure_sum, path);
+      write_hashed(file, structure_bytes(structure.image, stretch), structure_sum, path);
     } else {
       Checksum sum;
       write_hashed(file, std::as_bytes(placed[next].view->data), sum, path);
@@ -107,7 +105,7 @@ ShardInfo write_shard(const std::filesystem::path& directory, const std::string&
   const auto filled = without_empty(views);
   const Hdf5Structure structure = lay_out_hdf5(path.string(), tensors, filled);
   const auto placed = in_order(structure, filled);
-  ShardInfo shard{file, structure.bytes, {}, {}};
+  ShardInfo shard{file, structure.image.size(), {}, {}};
   for (const auto& [position, view] : placed)
     shard.regions.push_back({view->kind, view->region, position, {}});
   std::error_code error;
