@@ -194,12 +194,17 @@ TEST(Errors, ReportFilesThatAreNoJob) {
 TEST(Errors, ReportYamlThatIsNone) {
   const JobFolder folder;
   EXPECT_THAT(folder.problems("name: {a: 1\nseed: 2\n"),
-              ElementsAre(problem(2, 5, "", "expected YAML, found")));
-  EXPECT_THAT(folder.problems(std::string(kSmallest) + "---\nname: two\n"),
-              ElementsAre(problem(17, 1, "", "expected one document, found 2")));
+              ElementsAre(problem(2, 5, "", "expected one YAML document, found")));
+  EXPECT_THAT(
+      folder.problems(std::string(kSmallest) + "---\nname: two\n"),
+      ElementsAre(problem(16, 1, "", "expected one YAML document, found a second document")));
+  EXPECT_THAT(folder.problems(", " + std::string(kSmallest)),
+              ElementsAre(problem(1, 1, "", "found a character out of place")));
+  EXPECT_THAT(folder.problems(kSmallest, {"train.optimizer.betas=[0.9, 0.95] [1]"}), SizeIs(1));
   EXPECT_THAT(folder.problems("name: *nobody\n"), SizeIs(1));
-  EXPECT_THAT(folder.problems(kSmallest, {"train.optimizer.betas=[0.9,"}),
-              ElementsAre(problem(0, 0, "train.optimizer.betas", "expected YAML, found")));
+  EXPECT_THAT(
+      folder.problems(kSmallest, {"train.optimizer.betas=[0.9,"}),
+      ElementsAre(problem(0, 0, "train.optimizer.betas", "expected one YAML value, found")));
 }
 
 TEST(Errors, ReportFlagsThatAreNone) {
