@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ namespace {
 constexpr char kInline = 0;
 constexpr char kInMemoryFile = 1;
 constexpr std::size_t kMaxInlineBytes = 32u << 10;
+constexpr off_t kMaxPayloadBytes = 256 << 20;
 constexpr std::size_t kMaxDescriptors = 17;
 
 std::vector<FileDescriptor> take_descriptors(msghdr& message) {
@@ -35,6 +37,18 @@ std::vector<FileDescriptor> take_descriptors(msghdr& message) {
     }
   }
   return descriptors;
+}
+
+// Read rather than mapped: a file that the sender cuts short must not kill the receiver.
+std::string read_payload(const FileDescriptor& file) {
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw SystemError(describe_errno("fstat"));
+  if (!S_ISREG(status.st_mode) || status.st_size > kMaxPayloadBytes)
+    throw SystemError("frame: expected a memory file of at most 256 MiB, found another");
+  std::string payload(static_cast<std::size_t>(status.st_size), '\0');
+  const ssize_t count = ::pread(file.get(), payload.data(), payload.size(), 0);
+  if (count != status.st_size) throw SystemError("frame: the payload's memory file was cut short");
+  return payload;
 }
 
 }  // namespace
@@ -105,16 +119,18 @@ FrameChannel::Status FrameChannel::receive(Frame& frame, TimePoint deadline) {
   ssize_t count = 0;
   do {
     count = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  } while (count < 0 && errno == EINTR);
+    // ECONNRESET: the peer went without reading all we sent. What it sent before is still there.
+  } while (count < 0 && (errno == EINTR || errno == ECONNRESET));
   if (count < 0 && errno == EAGAIN) return Status::kNothingYet;
   if (count <= 0) return Status::kEnd;
 
   frame.descriptors = take_descriptors(message);
+  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+    throw SystemError("frame: expected a packet of at most 32 KiB and 17 descriptors, found more");
   if (bytes[0] == kInMemoryFile) {
-    check(!frame.descriptors.empty(), "a frame in a memory file came without the file");
-    const MemoryMapping mapping(frame.descriptors.front());
-    frame.payload.assign(reinterpret_cast<const char*>(mapping.bytes().data()),
-                         mapping.bytes().size());
+    if (frame.descriptors.empty())
+      throw SystemError("frame: expected a memory file with the payload, found none");
+    frame.payload = read_payload(frame.descriptors.front());
     frame.descriptors.erase(frame.descriptors.begin());
   } else {
     frame.payload = bytes.substr(1, static_cast<std::size_t>(count) - 1);

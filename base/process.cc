@@ -147,6 +147,15 @@ void die_with_parent(pid_t expected_parent, int signal) {
   if (::getppid() != expected_parent) ::raise(signal);
 }
 
+void ignore_signals(std::initializer_list<int> signals) {
+  for (const int signal : signals) ::signal(signal, SIG_IGN);
+}
+
+void redirect_output(const FileDescriptor& file) {
+  for (const int standard : {STDOUT_FILENO, STDERR_FILENO})
+    if (::dup2(file.get(), standard) < 0) throw SystemError(describe_errno("dup2"));
+}
+
 unsigned long long start_time(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string text((std::istreambuf_iterator<char>(file)), {});

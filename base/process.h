@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -51,6 +52,11 @@ void become_subreaper();
 // Asks for `signal` when the parent dies, and dies at once if the parent is no longer
 // `expected_parent`.
 void die_with_parent(pid_t expected_parent, int signal);
+// From now on these signals are ignored, here and in what is forked from here; a started program has
+// them as usual.
+void ignore_signals(std::initializer_list<int> signals);
+// Standard output and error go to `file` from now on.
+void redirect_output(const FileDescriptor& file);
 // When this process started, in clock ticks since boot: with its pid this names it for ever. 0 if
 // it has gone.
 unsigned long long start_time(pid_t pid);

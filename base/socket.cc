@@ -65,25 +65,34 @@ std::uint16_t local_port(const FileDescriptor& socket) {
   return ntohs(address.sin_port);
 }
 
-FileDescriptor connect_tcp(const std::string& host, std::uint16_t port, TimePoint deadline) {
-  const std::string peer = host + ":" + std::to_string(port);
+FileDescriptor start_connect_tcp(const std::string& host, std::uint16_t port) {
   FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) throw SystemError(describe_errno("socket"));
   const sockaddr_in address = address_of(host, port);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    if (errno != EINPROGRESS) throw SystemError(describe_errno("connect to " + peer));
-    if (!wait_for(socket, POLLOUT, deadline))
-      throw SystemError("connect to " + peer + ": no answer before the deadline");
-    int error = 0;
-    socklen_t size = sizeof error;
-    ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) {
-      errno = error;
-      throw SystemError(describe_errno("connect to " + peer));
-    }
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
+      errno != EINPROGRESS)
+    throw SystemError(describe_errno("connect to " + host + ":" + std::to_string(port)));
+  send_at_once(socket);
+  return socket;
+}
+
+int connect_outcome(const FileDescriptor& socket) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
+  return error;
+}
+
+FileDescriptor connect_tcp(const std::string& host, std::uint16_t port, TimePoint deadline) {
+  const std::string peer = host + ":" + std::to_string(port);
+  FileDescriptor socket = start_connect_tcp(host, port);
+  if (!wait_for(socket, POLLOUT, deadline))
+    throw SystemError("connect to " + peer + ": no answer before the deadline");
+  if (const int error = connect_outcome(socket); error != 0) {
+    errno = error;
+    throw SystemError(describe_errno("connect to " + peer));
   }
   ::fcntl(socket.get(), F_SETFL, ::fcntl(socket.get(), F_GETFL) & ~O_NONBLOCK);
-  send_at_once(socket);
   return socket;
 }
 

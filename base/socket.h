@@ -23,6 +23,12 @@ std::uint16_t local_port(const FileDescriptor& socket);
 // `deadline`.
 FileDescriptor connect_tcp(const std::string& host, std::uint16_t port, TimePoint deadline);
 
+// The same without waiting: a non-blocking socket on its way to host:port. It becomes writable when
+// the outcome is there.
+FileDescriptor start_connect_tcp(const std::string& host, std::uint16_t port);
+// The outcome for a socket that has become writable: 0, or the errno of the failure.
+int connect_outcome(const FileDescriptor& socket);
+
 // A waiting connection of a listening socket, with TCP_NODELAY; empty when none came by `deadline`.
 FileDescriptor accept_tcp(const FileDescriptor& listener, TimePoint deadline);
 

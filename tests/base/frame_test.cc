@@ -1,9 +1,11 @@
 #include "base/frame.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <thread>
 
+#include "base/error.h"
 #include "base/memory_file.h"
 #include "base/socket.h"
 
@@ -50,6 +52,30 @@ TEST(FrameChannel, ReportsThatThePeerHasGone) {
   EXPECT_EQ(receiver.receive(frame, soon()), FrameChannel::Status::kFrame);
   EXPECT_EQ(receiver.receive(frame, soon()), FrameChannel::Status::kEnd);
   EXPECT_FALSE(receiver.send("to nobody"));
+}
+
+// What a process said last must not be lost because it died with something unread.
+TEST(FrameChannel, KeepsTheLastWordsOfAPeerThatDidNotReadEverything) {
+  auto [a, b] = socket_pair();
+  FrameChannel sender(std::move(a)), receiver(std::move(b));
+  ASSERT_TRUE(receiver.send("never read"));
+  ASSERT_TRUE(sender.send("last words"));
+  sender.close();
+  Frame frame;
+  ASSERT_EQ(receiver.receive(frame, soon()), FrameChannel::Status::kFrame);
+  EXPECT_EQ(frame.payload, "last words");
+  EXPECT_EQ(receiver.receive(frame, soon()), FrameChannel::Status::kEnd);
+}
+
+TEST(FrameChannel, RefusesAPacketThatIsNoFrame) {
+  auto [a, b] = socket_pair();
+  FrameChannel receiver(std::move(b));
+  Frame frame;
+  ASSERT_EQ(::send(a.get(), "\1", 1, 0), 1);  // announces a memory file, brings none
+  EXPECT_THROW(receiver.receive(frame, soon()), SystemError);
+  const std::string long_packet(60000, 'x');
+  ASSERT_EQ(::send(a.get(), long_packet.data(), long_packet.size(), 0), 60000);
+  EXPECT_THROW(receiver.receive(frame, soon()), SystemError);
 }
 
 TEST(FrameChannel, GivesUpAtTheDeadline) {

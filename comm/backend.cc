@@ -1,0 +1,48 @@
+#include "comm/backend.h"
+
+#include <array>
+
+#include "comm/native/communicator.h"
+
+namespace phalanx::comm {
+namespace {
+
+class NativeEndpoint : public Endpoint {
+ public:
+  explicit NativeEndpoint(const std::string& host) : listener_(host) {}
+  const std::string& host() const override { return listener_.host(); }
+  std::uint16_t port() const override { return listener_.port(); }
+  std::unique_ptr<Communicator> join(Membership membership) override {
+    return make_native_communicator(std::move(membership), listener_);
+  }
+
+ private:
+  Listener listener_;
+};
+
+std::unique_ptr<Endpoint> open_native(const std::string& host) {
+  return std::make_unique<NativeEndpoint>(host);
+}
+
+constexpr std::array kCpu{Device::kCpu};
+constexpr std::array kFloat32{ElementType::kFloat32};
+constexpr std::array kAllOperations{
+    Operation::kAllReduce, Operation::kReduceScatter, Operation::kAllGather, Operation::kBroadcast,
+    Operation::kSend,      Operation::kReceive,       Operation::kBarrier};
+
+constexpr std::array kBackends{
+    Backend{"native", "shared memory in a node, TCP between nodes", kCpu, kFloat32, kAllOperations,
+            Backend::Reforming::kInProcess, true, open_native},
+};
+
+}  // namespace
+
+std::span<const Backend> backends() { return kBackends; }
+
+const Backend* find_backend(std::string_view name) {
+  for (const Backend& backend : kBackends)
+    if (backend.name == name) return &backend;
+  return nullptr;
+}
+
+}  // namespace phalanx::comm

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "comm/communicator.h"
+
+namespace phalanx::comm {
+
+enum class Device { kCpu };
+enum class ElementType { kFloat32 };
+
+// A worker's door to a backend: opened once per process, kept across generations.
+class Endpoint {
+ public:
+  virtual ~Endpoint() = default;
+  // Where others reach this process: goes into Peer. Port 0: the backend needs none.
+  virtual const std::string& host() const = 0;
+  virtual std::uint16_t port() const = 0;
+  // Takes part in a generation: one at a time. Throws CommError and SystemError.
+  virtual std::unique_ptr<Communicator> join(Membership membership) = 0;
+};
+
+// What a backend can do, as data: callers ask this and never for its name.
+struct Backend {
+  std::string_view name;  // as launch.backend in a job
+  std::string_view help;
+  std::span<const Device> devices;
+  std::span<const ElementType> types;
+  std::span<const Operation> operations;
+  enum class Reforming { kInProcess, kNeedsNewProcess } reforming;  // after a failure
+  bool uses_node_memory;  // Membership::node_memory must be there
+  // `host`: IPv4 address of this process's node. Throws SystemError.
+  std::unique_ptr<Endpoint> (*open)(const std::string& host);
+};
+
+std::span<const Backend> backends();
+// Null if there is none of this name.
+const Backend* find_backend(std::string_view name);
+
+}  // namespace phalanx::comm

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "comm/group.h"
+
+namespace phalanx::comm {
+
+// What a backend keeps of a started operation. Shared by its Work handles and the backend; outlives
+// the communicator if a handle does.
+class Work::State {
+ public:
+  virtual ~State() = default;
+  virtual void wait() = 0;
+  virtual bool done() const = 0;
+};
+
+}  // namespace phalanx::comm

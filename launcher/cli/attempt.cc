@@ -1,0 +1,82 @@
+#include "launcher/cli/attempt.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "checkpoint/directory.h"
+#include "checkpoint/error.h"
+#include "config/load.h"
+#include "launcher/error.h"
+#include "protocol/run_directory.h"
+
+namespace phalanx::launcher {
+namespace {
+
+using protocol::RunDirectory;
+
+int newest_attempt(const RunDirectory& run) {
+  int newest = 0;
+  while (std::filesystem::exists(run.job_of(newest + 1))) ++newest;
+  return newest;
+}
+
+void require_same_identity(const config::Job& before, const config::Job& now,
+                           const std::string& what) {
+  const auto differences = config::identity_differences(before, now);
+  if (differences.empty()) return;
+  std::string list;
+  for (const auto& difference : differences) list += "\n  " + difference;
+  throw RefusedError(what + " is of another job; these differ:" + list,
+                     "undo the change, or choose another `output` for a new run");
+}
+
+std::optional<checkpoint::LoadableCheckpoint> newest(const std::string& output, Attempt& attempt) {
+  return checkpoint::newest_loadable(
+      output, [&](const checkpoint::CheckpointEntry& entry, const std::string& reason) {
+        attempt.notes.push_back("passed over " + entry.path.string() + ": " + reason);
+      });
+}
+
+void go_on_from(Attempt& attempt, const std::string& path, const checkpoint::Manifest& manifest,
+                const config::Job& job) {
+  require_same_identity(config::load_job_text(manifest.job_yaml, path).job, job, path);
+  attempt.checkpoint = path;
+  attempt.step = manifest.step;
+  attempt.finished = manifest.step >= job.train.steps;
+}
+
+}  // namespace
+
+Attempt plan_attempt(const config::Job& job, const std::string& resume) {
+  const RunDirectory run(job.output);
+  Attempt attempt;
+  attempt.number = newest_attempt(run) + 1;
+  const bool used = attempt.number > 1;
+  if (resume == "never") {
+    if (used)
+      throw RefusedError("--resume=never: " + job.output + " holds a run already",
+                         "choose another `output`, or go on with --resume=auto");
+    return attempt;
+  }
+  if (resume != "auto" && resume != "must") {
+    go_on_from(attempt, resume, checkpoint::read_checked(resume), job);
+    return attempt;
+  }
+  if (used) require_same_identity(config::load_job(run.job().string()).job, job, job.output);
+  if (const auto found = newest(job.output, attempt)) {
+    go_on_from(attempt, found->path.string(), found->manifest, job);
+  } else if (resume == "must") {
+    throw checkpoint::CheckpointError(
+        "--resume=must: expected a checkpoint in " + job.output + ", found none that loads",
+        "run with --resume=auto to begin from the start");
+  } else if (std::ranges::any_of(attempt.notes, [](const std::string& note) {
+               return note.find(".partial") == std::string::npos;
+             })) {
+    throw checkpoint::CheckpointError(
+        job.output + ": no checkpoint loads\n  " + attempt.notes.front(),
+        "`phalanx ckpt verify` says more; choose another `output` to begin from the start");
+  }
+  return attempt;
+}
+
+}  // namespace phalanx::launcher

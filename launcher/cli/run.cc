@@ -1,0 +1,118 @@
+#include "launcher/cli/run.h"
+
+#include <fmt/format.h>
+#include <openssl/rand.h>
+
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "config/load.h"
+#include "launcher/cli/attempt.h"
+#include "launcher/cli/output_lock.h"
+#include "launcher/cli/resolve.h"
+#include "launcher/cli/supervision.h"
+#include "layout/flat_layout.h"
+#include "protocol/exit_code.h"
+#include "protocol/run_directory.h"
+
+namespace phalanx::launcher {
+namespace {
+
+constexpr const char* kHost = "127.0.0.1";  // all nodes are emulated on this host
+
+std::string random_secret() {
+  unsigned char bytes[32];
+  check(RAND_bytes(bytes, sizeof bytes) == 1, "the system has random bytes");
+  std::string text;
+  for (const unsigned char byte : bytes) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+void print_settings(const config::LoadedJob& loaded, bool json) {
+  if (json) {
+    auto list = nlohmann::ordered_json::array();
+    for (const auto& [path, value, origin] : loaded.settings)
+      list.push_back({{"key", path}, {"value", value}, {"origin", origin}});
+    std::cout << list.dump(2) << '\n';
+    return;
+  }
+  std::size_t key_width = 0, value_width = 0;
+  for (const auto& [path, value, origin] : loaded.settings) {
+    key_width = std::max(key_width, path.size());
+    value_width = std::max(value_width, value.size());
+  }
+  for (const auto& [path, value, origin] : loaded.settings)
+    std::cout << fmt::format("{:<{}}  {:<{}}  # {}\n", path, key_width, value, value_width, origin);
+}
+
+std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const Attempt& attempt) {
+  const protocol::RunDirectory run(job.output);
+  protocol::KeeperStart start;
+  start.set_slots(static_cast<int>(job.launch.ranks_per_node));
+  start.set_job(run.job_of(attempt.number));
+  start.set_output(job.output);
+  start.set_attempt(attempt.number);
+  start.set_host(kHost);
+  start.set_secret(random_secret());
+  start.set_token(random_secret());
+  start.set_arena_bytes(layout::registered_bytes(layout::tensor_specs(job.model)));
+  start.set_worker_program(std::filesystem::path(self_program()).parent_path() / "phalanx-worker");
+  std::vector<protocol::KeeperStart> starts;
+  for (int node = 0; node < job.launch.emulate_nodes; ++node) {
+    start.set_node(node);
+    start.set_name("node" + std::to_string(node));
+    start.set_with_controller(node == 0);
+    starts.push_back(start);
+  }
+  auto& controller = *starts.front().mutable_controller();
+  controller.set_job(start.job());
+  controller.set_output(start.output());
+  controller.set_attempt(start.attempt());
+  controller.set_nodes(static_cast<int>(job.launch.emulate_nodes));
+  controller.set_slots_per_node(start.slots());
+  controller.set_host(kHost);
+  controller.set_token(start.token());
+  controller.set_resume(attempt.checkpoint);
+  controller.set_resume_step(attempt.step);
+  return starts;
+}
+
+void write_job(const config::Job& job, int attempt) {
+  const protocol::RunDirectory run(job.output);
+  const std::string yaml = config::to_yaml(job);
+  write_file_atomically(run.job_of(attempt), yaml);
+  write_file_atomically(run.job(), yaml);
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  auto loaded = config::load_job(options.job, options.overrides);
+  if (options.print_config) {
+    print_settings(loaded, options.json);
+    return 0;
+  }
+  auto& job = loaded.job;
+  resolve(job);
+  std::cerr << describe(job);
+  if (options.dry_run) return 0;
+
+  const auto lock = lock_output(job.output);
+  const Attempt attempt = plan_attempt(job, options.resume);
+  for (const auto& note : attempt.notes) std::cerr << "warning: " << note << '\n';
+  if (attempt.finished) {
+    std::cerr << fmt::format("finished already: {} is at step {} of {}\n", attempt.checkpoint,
+                             attempt.step, job.train.steps);
+    return static_cast<int>(protocol::ExitCode::kDone);
+  }
+  if (!attempt.checkpoint.empty())
+    std::cerr << fmt::format("going on from step {}: {}\n", attempt.step, attempt.checkpoint);
+  write_job(job, attempt.number);
+  return supervise(job, attempt.number, keeper_starts(job, attempt), lock);
+}
+
+}  // namespace phalanx::launcher

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace phalanx::launcher {
+
+struct RunOptions {
+  std::string job;                     // a path
+  std::vector<std::string> overrides;  // "--train.steps=10"
+  std::string resume = "auto";
+  bool dry_run = false;
+  bool print_config = false;
+  bool json = false;
+};
+
+// `phalanx run`: from the job file to the last step. Returns the process's exit code
+// (protocol/exit_code.h); throws what keeps the run from starting.
+int run(const RunOptions& options);
+
+}  // namespace phalanx::launcher

@@ -1,0 +1,18 @@
+#include "launcher/node/generation_memory.h"
+
+#include "comm/native/node_memory.h"
+
+namespace phalanx::node {
+
+GenerationMemory::GenerationMemory(std::uint64_t generation, int ranks,
+                                   std::uint64_t bytes_per_rank)
+    : generation_(generation),
+      file_(create_memory_file("phalanx-generation-" + std::to_string(generation),
+                               comm::node_memory_bytes(ranks, bytes_per_rank))),
+      mapping_(file_) {}
+
+void GenerationMemory::end(int rank) {
+  if (generation_ != 0) comm::abort_node_memory(mapping_.bytes(), rank);
+}
+
+}  // namespace phalanx::node

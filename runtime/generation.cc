@@ -1,0 +1,148 @@
+#include "runtime/generation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "comm/native/communicator.h"
+#include "runtime/agree.h"
+
+namespace phalanx::runtime {
+namespace {
+
+using protocol::Phase;
+
+// The longest that a collective waits for a rank before its generation gives it up: more than any
+// step's compute.
+constexpr auto kCommDeadline = std::chrono::seconds(120);
+
+int rank_of(const protocol::Roster& roster, const protocol::Start& start) {
+  for (const auto& place : roster.places())
+    if (place.node() == start.node() && place.slot() == start.slot()) return place.rank();
+  check(false, "a roster names the worker that it is sent to");
+  return -1;
+}
+
+comm::Membership membership(const protocol::Roster& roster, const protocol::Start& start,
+                            FileDescriptor memory, protocol::BlackBox& black_box) {
+  comm::Membership membership;
+  membership.generation = roster.generation();
+  membership.rank = rank_of(roster, start);
+  for (const auto& place : roster.places())
+    membership.peers.push_back(
+        {place.rank(), place.node(), place.host(), static_cast<std::uint16_t>(place.port())});
+  membership.secret = start.secret();
+  membership.deadline = kCommDeadline;
+  membership.node_memory = std::move(memory);
+  membership.black_box = &black_box;
+  return membership;
+}
+
+}  // namespace
+
+Generation::Generation(Worker& worker, Summons summons)
+    : worker_(worker),
+      roster_(std::move(summons.roster)),
+      rank_(rank_of(roster_, worker.keeper.start())) {
+  worker_.black_box.generation = roster_.generation();
+  worker_.black_box.phase = Phase::kConnecting;
+  communicator_ =
+      comm::make_native_communicator(membership(roster_, worker_.keeper.start(),
+                                                std::move(summons.node_memory), worker_.black_box),
+                                     worker_.listener);
+  std::vector<int> all(static_cast<std::size_t>(roster_.places_size()));
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
+  world_ = communicator_->make_group(all);
+  worker_.keeper.on_abort(roster_.generation(), [this](int rank, const std::string& reason) {
+    communicator_->abort(rank, reason);
+  });
+}
+
+Generation::~Generation() { worker_.keeper.on_abort(0, nullptr); }
+
+void Generation::run() {
+  worker_.black_box.phase = Phase::kRestoring;
+  // An unfinished save ended with the generation that began it.
+  worker_.holding.ledger.saved = worker_.saving.has(worker_.holding.state.progress.step);
+  restore(roster_, rank_, worker_.job.seed, *communicator_, *world_, worker_.holding);
+  Stepper stepper(worker_.job, worker_.holding.state, worker_.data, world_, worker_.black_box);
+  if (rank_ == 0) {
+    protocol::FromWorker restored;
+    restored.mutable_restored()->set_generation(roster_.generation());
+    worker_.keeper.send(restored);
+  }
+  bool stopping = settle(stepper);
+  while (!stopping && !last_step()) stopping = step(stepper);
+  finish();
+}
+
+// A death may have come between a step's commit and what follows it: validation, report, save. All
+// ranks have the same ledger and so do what is missing together. Returns whether to stop at once.
+bool Generation::settle(Stepper& stepper) {
+  const double stop = worker_.keeper.stop_requested() ? 1 : 0;
+  const bool stopping = sum_over(*world_, {&stop, 1})[0] > 0;
+  conclude(stepper, stopping);
+  return stopping;
+}
+
+bool Generation::step(Stepper& stepper) {
+  const auto begin = Clock::now();
+  const StepOutcome outcome = stepper.run(worker_.keeper.stop_requested());
+  auto& ledger = worker_.holding.ledger;
+  ledger = {};
+  ledger.loss = outcome.loss;
+  ledger.grad_norm = outcome.grad_norm;
+  ledger.lr = outcome.lr;
+  ledger.seconds = seconds(Clock::now() - begin);
+  conclude(stepper, outcome.stop);
+  return outcome.stop;
+}
+
+// What belongs to a step after its commit, each part once.
+void Generation::conclude(Stepper& stepper, bool stopping) {
+  auto& ledger = worker_.holding.ledger;
+  if (!ledger.reported && validation_due()) {
+    ledger.validation_loss = stepper.validate();
+    ledger.validated = true;
+  }
+  if (!ledger.reported) {
+    ledger.reported = true;
+    if (rank_ == 0) {
+      protocol::FromWorker message;
+      *message.mutable_step() = step_report(worker_.holding, roster_.generation());
+      worker_.keeper.send(message);
+    }
+  }
+  if (!ledger.saved && (save_due() || stopping)) {
+    worker_.black_box.phase = Phase::kSaving;
+    worker_.saving.save(worker_.holding.state, roster_.generation(), world_->size(), rank_);
+    ledger.saved = true;
+  }
+}
+
+void Generation::finish() {
+  worker_.saving.finish();
+  worker_.black_box.phase = Phase::kLeaving;
+  protocol::FromWorker message;
+  message.mutable_finished()->set_generation(roster_.generation());
+  message.mutable_finished()->set_step(worker_.holding.state.progress.step);
+  worker_.keeper.send(message);
+}
+
+bool Generation::last_step() const {
+  return worker_.holding.state.progress.step >= worker_.job.train.steps;
+}
+
+bool Generation::validation_due() const {
+  const std::int64_t every = worker_.job.data.validation.every;
+  const bool now = last_step() || (every > 0 && worker_.holding.state.progress.step % every == 0);
+  return worker_.data.has_validation() && now;
+}
+
+bool Generation::save_due() const {
+  const std::int64_t every = worker_.job.checkpoint.every;
+  return last_step() || (every > 0 && worker_.holding.state.progress.step % every == 0);
+}
+
+}  // namespace phalanx::runtime

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "comm/native/listener.h"
+#include "config/job.h"
+#include "protocol/black_box.h"
+#include "runtime/keeper_link.h"
+#include "runtime/restore.h"
+#include "runtime/saving.h"
+#include "runtime/step.h"
+
+namespace phalanx::runtime {
+
+// What a worker keeps from one generation to the next.
+struct Worker {
+  config::Job job;
+  KeeperLink& keeper;
+  protocol::BlackBox& black_box;
+  comm::Listener& listener;
+  TrainingData& data;
+  Holding& holding;
+  Saving& saving;
+};
+
+// A worker's part in one generation, from its roster to the last step or the first failure.
+class Generation {
+ public:
+  // Connects to the other ranks. Throws CommError.
+  Generation(Worker& worker, Summons summons);
+  ~Generation();
+
+  // Restores the state, trains to the last step (or until a stop is agreed on), saves, and reports
+  // Finished. Throws CommError when the generation is over before that.
+  void run();
+
+ private:
+  bool settle(Stepper& stepper);
+  bool step(Stepper& stepper);
+  void conclude(Stepper& stepper, bool stopping);
+  void finish();
+  bool last_step() const;
+  bool validation_due() const;
+  bool save_due() const;
+
+  Worker& worker_;
+  protocol::Roster roster_;
+  int rank_;
+  std::unique_ptr<comm::Communicator> communicator_;
+  std::shared_ptr<comm::Group> world_;
+};
+
+}  // namespace phalanx::runtime

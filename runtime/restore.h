@@ -1,0 +1,40 @@
+#pragma once
+
+#include "comm/communicator.h"
+#include "protocol/messages.pb.h"
+#include "runtime/model_state.h"
+
+namespace phalanx::runtime {
+
+// What the ranks must know of the step they go on from, beside its state.
+struct Ledger {
+  double loss = 0, validation_loss = 0, grad_norm = 0, lr = 0, seconds = 0;  // of the last step
+  bool validated = false;  // validation_loss holds a number
+  bool reported = false;   // the last step has been reported in full
+  bool saved = false;      // no checkpoint of this step is missing
+};
+
+// A rank's state, whether it is whole, and its ledger.
+struct Holding {
+  explicit Holding(const config::Model& model) : state(model) {}
+  ModelState state;
+  bool whole = false;
+  Ledger ledger;
+
+  std::int64_t held_step() const { return whole ? state.progress.step : -1; }
+};
+
+// The last step as it is reported.
+protocol::StepReport step_report(const Holding& holding, std::uint64_t generation);
+
+// Fills `state` from a checkpoint's directory. Throws CheckpointError, StorageError.
+void load_state(const std::string& checkpoint, ModelState& state);
+
+// Brings every rank to the state that the roster names: computed, read from a checkpoint, or
+// received from the rank that holds it by those that do not; the ledger goes to all. Throws
+// CommError (then `holding` is whole only if it was and nothing was written to it),
+// CheckpointError, StorageError.
+void restore(const protocol::Roster& roster, int rank, std::uint64_t seed,
+             comm::Communicator& communicator, comm::Group& world, Holding& holding);
+
+}  // namespace phalanx::runtime

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "checkpoint/background_writer.h"
+#include "config/job.h"
+#include "protocol/messages.pb.h"
+#include "runtime/keeper_link.h"
+#include "runtime/model_state.h"
+
+namespace phalanx::runtime {
+
+// The kinds of state in a checkpoint, with the buffers that hold them.
+struct KindOfState {
+  const char* name;
+  std::span<float> flat;
+};
+std::vector<KindOfState> kinds_of_state(ModelState& state);
+
+// A worker's part in checkpoints: its shard is copied at once and written in the background, and
+// the result goes to the controller, which makes a checkpoint of all ranks' shards. No failure
+// reaches training.
+class Saving {
+ public:
+  Saving(const config::Job& job, int attempt, KeeperLink& keeper);
+
+  // Rank `rank` of `ranks` saves its part of `state` for `generation`. Waits only for a save that
+  // is still under way.
+  void save(ModelState& state, std::uint64_t generation, int ranks, int rank);
+  // Waits until nothing is under way.
+  void finish();
+  // Whether the checkpoint of this step of this attempt is complete.
+  bool has(std::int64_t step) const;
+
+ private:
+  config::Job job_;
+  int attempt_;
+  KeeperLink& keeper_;
+  checkpoint::BackgroundWriter writer_;
+};
+
+}  // namespace phalanx::runtime

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/error.h"
+#include "comm/group.h"
+#include "config/job.h"
+#include "model/llama.h"
+#include "parallel/gradient_buckets.h"
+#include "protocol/black_box.h"
+#include "runtime/model_state.h"
+#include "runtime/training_data.h"
+
+namespace phalanx::runtime {
+
+// Training has produced a number that is none; says step, rank, layer and samples.
+class DivergedError : public Error {
+ public:
+  using Error::Error;
+};
+
+// What a step that counts has come to, the same on every rank.
+struct StepOutcome {
+  double loss = 0;       // mean nats a token
+  double grad_norm = 0;  // of the mean gradient, before clipping
+  double lr = 0;
+  bool stop = false;  // some rank has been asked to stop
+};
+
+// A rank's part in training steps of one generation: owns the gradients and the model's views of
+// state and gradients.
+class Stepper {
+ public:
+  // `state`, `data`, `black_box` outlive it. Allocates from the group: all ranks make it at the
+  // same point.
+  Stepper(const config::Job& job, ModelState& state, const TrainingData& data,
+          std::shared_ptr<comm::Group> group, protocol::BlackBox& black_box);
+
+  // One step: state becomes that of step + 1, on all ranks or on none. Throws CommError before the
+  // commit point, and nothing after it; DivergedError on the rank that is the first to blame, the
+  // others wait for the generation's end.
+  StepOutcome run(bool stop_requested);
+
+  // The mean loss on the validation sequences. Throws CommError.
+  double validate();
+
+  // Forward and backward of this rank's part of the step at the cursor, gradients summed over the
+  // group; returns the local loss, summed over its tokens. A part of run(), public for proofs about
+  // gradients.
+  double accumulate_gradients(const std::vector<NumberedMicroBatch>& batches);
+  const parallel::GradientBuckets& gradients() const { return gradients_; }
+
+ private:
+  struct Commit;
+  Commit commit(double local_loss, const std::vector<NumberedMicroBatch>& batches, bool stop);
+  [[noreturn]] void blame(const std::vector<NumberedMicroBatch>& batches);
+  void update(double gradient_scale, double lr);
+  void enter(protocol::Phase phase) { black_box_.phase.store(phase, std::memory_order_relaxed); }
+
+  const config::Job& job_;
+  ModelState& state_;
+  const TrainingData& data_;
+  std::shared_ptr<comm::Group> group_;
+  protocol::BlackBox& black_box_;
+  parallel::GradientBuckets gradients_;
+  model::Llama model_;
+};
+
+}  // namespace phalanx::runtime

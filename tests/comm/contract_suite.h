@@ -1,0 +1,64 @@
+#pragma once
+
+#include "cluster.h"
+
+namespace phalanx::comm {
+
+// What every backend promises. A backend plugs in with
+//   INSTANTIATE_TEST_SUITE_P(Native, Contract, testing::ValuesIn(cases), case_name);
+// A test runs real processes; a case of it is a placement of ranks on (emulated) nodes.
+struct ContractCase {
+  std::string backend;
+  std::vector<int> nodes;  // of each rank
+};
+
+inline std::string case_name(const testing::TestParamInfo<ContractCase>& info) {
+  std::string name = "Nodes";
+  for (const int node : info.param.nodes) name += std::to_string(node);
+  return name;
+}
+
+class Contract : public testing::TestWithParam<ContractCase> {
+ protected:
+  ClusterPlan plan(const std::string& scenario,
+                   nlohmann::json arguments = nlohmann::json::object()) const {
+    ClusterPlan plan{
+        .backend = GetParam().backend, .scenario = scenario, .nodes = GetParam().nodes};
+    plan.arguments = std::move(arguments);
+    return plan;
+  }
+  int size() const { return static_cast<int>(GetParam().nodes.size()); }
+};
+
+TEST_P(Contract, CollectivesGiveTheBitsOfThePlainTree) {
+  const auto cluster = start(plan("every_collective", {{"memory", {"registered", "heap", "mixed"}},
+                                                       {"counts", {1, 0, 3, 17, 1000, 70'001}}}));
+  expect_no_complaints(cluster->results());
+}
+
+TEST_P(Contract, MessagesArriveWholeAndInOrder) {
+  const auto cluster = start(plan("every_message", {{"memory", {"registered", "heap"}},
+                                                    {"counts", {1, 0, 500, 8192, 50'000}}}));
+  if (size() > 1) expect_no_complaints(cluster->results());
+}
+
+TEST_P(Contract, ThousandsOfSmallOperationsRunBackToBack) {
+  const auto cluster = start(plan("many_small", {{"rounds", 500}}));
+  for (const auto& result : cluster->results()) EXPECT_EQ(result.value("wrong", -1), 0) << result;
+}
+
+TEST_P(Contract, OperationsOfSeveralGroupsOverlap) {
+  const auto cluster = start(plan("overlap", {{"rounds", 3}}));
+  expect_no_complaints(cluster->results());
+}
+
+TEST_P(Contract, OperationsProceedWhileNobodyWaits) {
+  const auto cluster = start(plan("proceeds_alone"));
+  for (const auto& result : cluster->results()) {
+    EXPECT_TRUE(result.value("done", false)) << result;
+    EXPECT_EQ(result.value("small", 0), size());
+    EXPECT_EQ(result.value("large", 0), size());
+  }
+}
+
+}  // namespace phalanx::comm

@@ -1,0 +1,181 @@
+// Scenarios in which something goes wrong.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "rank/scenario.h"
+
+namespace phalanx::comm {
+namespace {
+
+using nlohmann::json;
+
+// Performs one operation by its name, with `count` elements a slice. To send and to receive,
+// everybody passes a message to the next rank.
+class Performer {
+ public:
+  Performer(Group& group, std::size_t count)
+      : group_(group),
+        count_(count),
+        data_(count * static_cast<std::size_t>(group.size()), 1.0f),
+        result_(data_.size()) {}
+
+  void perform(const std::string& name) {
+    const std::span<float> slice(data_.data(), count_), whole(data_);
+    const std::span<float> result(result_.data(), count_), whole_result(result_);
+    if (name == "all_reduce") group_.all_reduce(slice).wait();
+    if (name == "reduce_scatter") group_.reduce_scatter(whole, result).wait();
+    if (name == "all_gather") group_.all_gather(slice, whole_result).wait();
+    if (name == "broadcast") group_.broadcast(slice, 0).wait();
+    if (name == "barrier") group_.barrier().wait();
+    if (name == "message") pass(slice, result);
+  }
+
+ private:
+  void pass(std::span<float> slice, std::span<float> result) {
+    const int size = group_.size(), rank = group_.rank();
+    Work sent = group_.send(slice, (rank + 1) % size);
+    group_.receive(result, (rank + size - 1) % size).wait();
+    sent.wait();
+  }
+
+  Group& group_;
+  std::size_t count_;
+  std::vector<float> data_, result_;
+};
+
+json until_it_fails(RankContext& context, Group& group) {
+  Performer performer(group, context.arguments()["count"]);
+  const std::string operation = context.arguments()["operation"];
+  try {
+    while (true) performer.perform(operation);
+  } catch (const CommError& error) {
+    return {{"comm_error", describe(error)}};
+  }
+}
+
+// Everybody performs an operation again and again. The victim stops before one, or says when it is
+// in the middle of them, for the test to do its worst.
+json suffers(RankContext& context) {
+  const auto communicator = context.join();
+  const auto group = communicator->make_group(context.everybody());
+  Performer(*group, 3).perform(context.arguments()["operation"]);
+  if (context.rank() == context.arguments()["victim"]) {
+    context.mark("here");
+    if (context.arguments()["when"] == "before") context.await_go();
+  }
+  return until_it_fails(context, *group);
+}
+
+// The victim's connections break while all operate.
+json is_cut_off(RankContext& context) {
+  const auto communicator = context.join();
+  const auto group = communicator->make_group(context.everybody());
+  Performer(*group, 3).perform("all_reduce");
+  if (context.rank() == context.arguments()["victim"])
+    for (int fd = 4; fd < 1024; ++fd) {
+      int type = 0;
+      socklen_t size = sizeof type;
+      if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM)
+        ::shutdown(fd, SHUT_RDWR);
+    }
+  return until_it_fails(context, *group);
+}
+
+// Rank 0 aborts from another thread while all wait; every later operation fails as well.
+json aborts(RankContext& context) {
+  const auto communicator = context.join();
+  const auto group = communicator->make_group(context.everybody());
+  group->barrier().wait();
+  if (context.rank() != 0) return until_it_fails(context, *group);
+  std::thread thread([&] { communicator->abort(1, "the test says so"); });
+  json found = until_it_fails(context, *group);
+  thread.join();
+  try {
+    group->barrier().wait();
+  } catch (const CommError& error) {
+    found["later"] = describe(error);
+  }
+  return found;
+}
+
+json mismatches(RankContext& context) {
+  const auto communicator = context.join();
+  const auto group = communicator->make_group(context.everybody());
+  group->barrier().wait();
+  const int victim = context.arguments()["victim"];
+  const bool odd_one = context.rank() == victim;
+  const std::string how = context.arguments()["how"];
+  std::vector<float> data(200'000);
+  const std::span<float> all(data);
+  if (how == "size") group->all_reduce(all.first(odd_one ? 10 : 11)).wait();
+  if (how == "large size") group->all_reduce(all.first(odd_one ? 200'000 : 100'000)).wait();
+  if (how == "operation" && odd_one) group->broadcast(all.first(10), 0).wait();
+  if (how == "operation" && !odd_one) group->all_reduce(all.first(10)).wait();
+  if (how == "root") group->broadcast(all.first(10), odd_one ? 0 : 1).wait();
+  if (how == "message" && odd_one) group->send(all.first(10), (victim + 1) % context.size()).wait();
+  if (how == "message" && context.rank() == (victim + 1) % context.size())
+    group->receive(all.first(11), victim).wait();
+  group->barrier().wait();
+  return {{"error", "no error"}};
+}
+
+// After a failure the survivors take part in the next generation.
+json re_forms(RankContext& context) {
+  auto communicator = context.join();
+  json first;
+  {
+    const auto group = communicator->make_group(context.everybody());
+    group->barrier().wait();
+    if (context.rank() == context.arguments()["victim"]) {
+      context.mark("here");
+      context.await_go();
+    }
+    first = until_it_fails(context, *group);
+  }
+  communicator.reset();
+  communicator = context.join();
+  const auto group = communicator->make_group(context.everybody());
+  std::vector<float> data(50'000, 1.0f);
+  group->all_reduce(data).wait();
+  return {{"first", first}, {"sum", data[49'999]}, {"size", group->size()}};
+}
+
+// A rank that is done leaves; the others go on without it.
+json leaves_early(RankContext& context) {
+  auto communicator = context.join();
+  auto world = communicator->make_group(context.everybody());
+  std::vector<int> rest = context.everybody();
+  rest.erase(rest.begin());
+  world->barrier().wait();
+  if (context.rank() == 0) return {{"sum", context.size() - 1}};
+  const auto group = communicator->make_group(rest);
+  std::vector<float> data(50'000);
+  for (int round = 0; round < 20; ++round) {
+    std::fill(data.begin(), data.end(), 1.0f);
+    group->all_reduce(data).wait();
+  }
+  return {{"sum", data[0]}};
+}
+
+json forms(RankContext& context) {
+  const auto communicator = context.join();
+  const auto group = communicator->make_group(context.everybody());
+  std::vector<float> data(10, 1.0f);
+  group->all_reduce(data).wait();
+  return {{"sum", data[0]}};
+}
+
+}  // namespace
+
+const std::map<std::string, Scenario>& failure_scenarios() {
+  static const std::map<std::string, Scenario> scenarios{
+      {"suffers", suffers},   {"is_cut_off", is_cut_off},
+      {"aborts", aborts},     {"mismatches", mismatches},
+      {"re_forms", re_forms}, {"leaves_early", leaves_early},
+      {"forms", forms}};
+  return scenarios;
+}
+
+}  // namespace phalanx::comm

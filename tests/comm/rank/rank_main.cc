@@ -1,0 +1,91 @@
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+
+#include "base/check.h"
+#include "rank/scenario.h"
+
+namespace phalanx::comm {
+
+using nlohmann::json;
+
+RankContext::RankContext(FrameChannel channel, Endpoint& endpoint)
+    : channel_(std::move(channel)), endpoint_(endpoint) {}
+
+json RankContext::receive(std::vector<FileDescriptor>* descriptors) {
+  Frame frame;
+  const auto deadline = Clock::now() + std::chrono::minutes(5);
+  if (channel_.receive(frame, deadline) != FrameChannel::Status::kFrame) std::_Exit(3);
+  if (descriptors != nullptr) *descriptors = std::move(frame.descriptors);
+  return json::parse(frame.payload);
+}
+
+void RankContext::send(const json& message) {
+  if (!channel_.send(message.dump())) std::_Exit(3);
+}
+
+void RankContext::mark(const std::string& what) { send({{"mark", what}}); }
+
+void RankContext::await_go() { check(receive().contains("go"), "the test says go"); }
+
+std::vector<int> RankContext::everybody() const {
+  std::vector<int> ranks;
+  for (int rank = 0; rank < size_; ++rank) ranks.push_back(rank);
+  return ranks;
+}
+
+std::unique_ptr<Communicator> RankContext::join() {
+  std::vector<FileDescriptor> descriptors;
+  const json roster = receive(&descriptors);
+  Membership membership;
+  membership.generation = roster["generation"];
+  membership.rank = rank_ = roster["rank"];
+  membership.secret = roster["secret"];
+  membership.deadline = std::chrono::milliseconds(roster["deadline_ms"]);
+  for (const json& peer : roster["peers"])
+    membership.peers.push_back(
+        {static_cast<int>(membership.peers.size()), peer["node"], peer["host"], peer["port"]});
+  size_ = static_cast<int>(membership.peers.size());
+  arguments_ = roster["arguments"];
+  membership.node_memory = std::move(descriptors.at(0));
+  box_ = std::make_unique<MemoryMapping>(descriptors.at(1));
+  membership.black_box = &protocol::black_box_in(box_->bytes());
+  return endpoint_.join(std::move(membership));
+}
+
+json describe(const CommError& error) {
+  return {{"kind", static_cast<int>(error.kind())},
+          {"peer", error.peer()},
+          {"operation", operation_name(error.operation())},
+          {"sequence", error.sequence()},
+          {"generation", error.generation()},
+          {"what", error.what()}};
+}
+
+json perform(const std::string& name, RankContext& context) {
+  try {
+    for (const auto* scenarios : {&operation_scenarios(), &failure_scenarios()})
+      if (const auto found = scenarios->find(name); found != scenarios->end())
+        return found->second(context);
+    return {{"error", "no scenario " + name}};
+  } catch (const CommError& error) {
+    return {{"comm_error", describe(error)}};
+  } catch (const std::exception& error) {
+    return {{"error", error.what()}};
+  }
+}
+
+}  // namespace phalanx::comm
+
+// comm_rank BACKEND SCENARIO, with a socket to the test as descriptor 3.
+int main(int, char** arguments) {
+  using namespace phalanx;
+  const comm::Backend* backend = comm::find_backend(arguments[1]);
+  check(backend != nullptr, "the backend under test is in the table");
+  const auto endpoint = backend->open("127.0.0.1");
+  comm::RankContext context(FrameChannel(FileDescriptor(3)), *endpoint);
+  context.send({{"host", endpoint->host()}, {"port", endpoint->port()}});
+  context.send({{"result", comm::perform(arguments[2], context)}});
+  return 0;
+}

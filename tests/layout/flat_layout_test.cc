@@ -1,0 +1,40 @@
+#include "layout/flat_layout.h"
+
+#include <gtest/gtest.h>
+
+namespace phalanx::layout {
+namespace {
+
+std::vector<TensorSpec> specs_of(const std::vector<std::int64_t>& sizes) {
+  std::vector<TensorSpec> specs;
+  for (const auto size : sizes) specs.push_back({"t" + std::to_string(specs.size()), {size}});
+  return specs;
+}
+
+TEST(FlatLayout, AlignsEveryTensorTo64Bytes) {
+  const auto specs = specs_of({1, 16, 17, 100});
+  const auto flat = flat_layout(specs);
+  EXPECT_EQ(flat.offsets, (std::vector<std::int64_t>{0, 16, 32, 64}));
+  EXPECT_EQ(flat.elements, 64 + 112);
+}
+
+TEST(GradientBuckets, HoldEveryTensorOnceTheLastFirst) {
+  const auto specs = specs_of({1000, 10, 10, 5000, 10, 300});
+  const auto flat = flat_layout(specs);
+  for (const std::int64_t target : {1, 1200, 4096, 1 << 20}) {
+    std::size_t expected_end = specs.size();
+    std::int64_t end = flat.elements;
+    for (const auto& bucket : gradient_buckets(specs, target)) {
+      EXPECT_EQ(bucket.first + bucket.count, expected_end);
+      EXPECT_EQ(bucket.offset + bucket.elements, end);
+      EXPECT_TRUE(bucket.count == 1 || bucket.elements * 4 <= target);
+      expected_end = bucket.first;
+      end = bucket.offset;
+    }
+    EXPECT_EQ(expected_end, 0u);
+    EXPECT_EQ(end, 0);
+  }
+}
+
+}  // namespace
+}  // namespace phalanx::layout
