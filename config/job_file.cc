@@ -103,6 +103,9 @@ JobFile::JobFile(const std::string& path, Findings& findings) : path_(path) {
   if (text_) lines_ = lines_of(*text_);
 }
 
+JobFile::JobFile(std::string name, std::string text)
+    : path_(std::move(name)), text_(std::move(text)), lines_(lines_of(*text_)) {}
+
 fs::path JobFile::folder() const { return fs::absolute(path_).parent_path(); }
 
 std::optional<YAML::Node> JobFile::parse(Findings& findings) const {
