@@ -82,8 +82,10 @@ bool FramePeer::receive_one() {
   }
   if (status == FrameChannel::Status::kFrame) handlers_.on_frame(frame);
   if (status == FrameChannel::Status::kEnd) {
-    close();
+    // A peer that sent garbage must not see the channel close, and end as if by itself, before it is
+    // killed for it.
     handlers_.on_end(garbage);
+    close();
   }
   return status == FrameChannel::Status::kFrame;
 }
