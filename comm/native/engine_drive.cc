@@ -53,8 +53,9 @@ void Engine::drive_once(std::unique_lock<std::mutex>& lock) {
 void Engine::drive(const Stop& stop) {
   Spin spin(crowded_);
   while (!stop()) {
+    const bool moved = pass();
     if (const TimePoint now = Clock::now(); now >= last_tick_ + kTick) tick(now);
-    if (pass()) {
+    if (moved) {
       spin.reset();
     } else if (!spin.again()) {
       sleep(stop);
@@ -192,7 +193,8 @@ void Engine::tick(TimePoint now) {
 
 void Engine::look_after_stream(const Wait& wait) {
   if (wait.stream == nullptr || !wait.stream->failure() || wait.reached()) return;
-  if (const auto ending = network_->failure(*wait.stream, Clock::now())) remember(*ending);
+  if (const auto ending = network_->failure(*wait.stream, Clock::now()))
+    remember(watch_.any_death().value_or(*ending));
 }
 
 void Engine::look_after_peers(TimePoint now) {
