@@ -72,7 +72,14 @@ LineFile::LineFile(const std::filesystem::path& path)
 void LineFile::append(std::string_view line) {
   std::string text(line);
   text += '\n';
-  write_all(file_, text, path_);
+  const off_t end = ::lseek(file_.get(), 0, SEEK_END);
+  try {
+    write_all(file_, text, path_);
+  } catch (...) {
+    // A full disk may have taken the first part of the line.
+    [[maybe_unused]] const int ignored = ::ftruncate(file_.get(), end);
+    throw;
+  }
 }
 
 void LineFile::sync() { sync_or_throw(file_, path_); }

@@ -20,7 +20,7 @@ void sync_folder(const std::filesystem::path& path);
 void write_all(const FileDescriptor& file, std::string_view content, const std::string& name);
 
 // A file that grows by whole lines: each append is one write(2), so that readers and a crash see
-// whole lines only.
+// whole lines only; one that does not fit on the disk is taken back. For one writer.
 class LineFile {
  public:
   LineFile() = default;

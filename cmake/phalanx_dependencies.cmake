@@ -19,9 +19,11 @@ function(phalanx_static_dependency name)
   add_library(phalanx_dependency_${name} INTERFACE)
   add_library(phalanx_dependency::${name} ALIAS phalanx_dependency_${name})
   target_include_directories(phalanx_dependency_${name} SYSTEM INTERFACE ${${name}_INCLUDE_DIRS})
+  # What the archives need follows in one piece with them: --as-needed forgets a library that came before, and CMake
+  # drops a repeated one.
   target_link_libraries(phalanx_dependency_${name} INTERFACE
-    "-Wl,-Bstatic -Wl,--start-group ${archives} -Wl,--end-group -Wl,-Bdynamic"
-    z OpenSSL::SSL OpenSSL::Crypto ${CMAKE_DL_LIBS} Threads::Threads)
+    "-Wl,-Bstatic,--start-group ${archives} -Wl,--end-group,-Bdynamic,--push-state,--as-needed -lssl -lcrypto -lz -Wl,--pop-state"
+    OpenSSL::SSL OpenSSL::Crypto ${CMAKE_DL_LIBS} Threads::Threads)
 endfunction()
 phalanx_static_dependency(protobuf protobuf)
 phalanx_static_dependency(grpc grpc++ protobuf)

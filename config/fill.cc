@@ -32,6 +32,17 @@ Quotes quotes_of(const YAML::Node& node) {
   return node.Tag() == "!" ? Quotes::kAround : Quotes::kNone;
 }
 
+// A key of the user's as part of a path.
+std::string show_name(const std::string& name) {
+  return name.size() <= 60 ? yaml_text(name) : show(name);
+}
+
+// `path` from `folder` on, without dots and a slash at the end.
+std::string absolute(const std::filesystem::path& folder, const std::string& path) {
+  const auto whole = (folder / path).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
 bool is_section(const Fill::Field& field) {
   return field.cpp_type() == Fill::Field::CPPTYPE_MESSAGE;
 }
@@ -62,33 +73,29 @@ void Fill::section(Message& section, const YAML::Node& node, const std::string& 
   }
   std::map<std::string, Place> seen;
   for (const auto& pair : node) {
+    const auto place = place_of(pair.first, key);
     if (!pair.first.IsScalar()) {
-      entry(section, pair.first, pair.second, path);
+      const auto help = help_for_unknown_key(*section.GetDescriptor(), path, "");
+      findings_.report(place, join_path(path, "?"),
+                       "expected the name of a key, found " + describe(pair.first), help);
       continue;
     }
-    const auto place = place_of(pair.first, key);
-    const auto [first, is_new] = seen.emplace(pair.first.Scalar(), place);
+    const auto& name = pair.first.Scalar();
+    const auto [first, is_new] = seen.emplace(name, place);
     if (is_new)
-      entry(section, pair.first, pair.second, path);
+      entry(section, name, pair.second, path, place);
     else
-      findings_.report(place, join_path(path, first->first),
+      findings_.report(place, join_path(path, show_name(name)),
                        "duplicate key, first at " + first->second.text(), "keep one of them");
   }
 }
 
-void Fill::entry(Message& section, const YAML::Node& key, const YAML::Node& value,
-                 const std::string& path) {
+void Fill::entry(Message& section, const std::string& name, const YAML::Node& value,
+                 const std::string& path, const Place& key) {
   const auto& descriptor = *section.GetDescriptor();
-  const auto place = place_of(key, {source_});
-  if (!key.IsScalar())
-    return findings_.report(place, join_path(path, "?"),
-                            "expected the name of a key, found " + describe(key),
-                            help_for_unknown_key(descriptor, path, ""));
-  const auto& name = key.Scalar();
   if (const auto* found = descriptor.FindFieldByName(name))
-    return field(section, *found, value, join_path(path, name), place);
-  const auto shown = name.size() <= 60 ? yaml_text(name) : show(name);
-  findings_.report(place, join_path(path, shown), "unknown key",
+    return field(section, *found, value, join_path(path, name), key);
+  findings_.report(key, join_path(path, show_name(name)), "unknown key",
                    help_for_unknown_key(descriptor, path, name));
 }
 
@@ -158,10 +165,8 @@ void Fill::value(Message& section, const Field& field, int index, const YAML::No
   if (const auto* complaint = std::get_if<Complaint>(&parsed))
     return report(place, path, *complaint);
   auto& value = std::get<Value>(parsed);
-  if (field.options().GetExtension(schema::is_path)) {
-    auto& text = std::get<std::string>(value);
-    text = (folder_ / text).lexically_normal();
-  }
+  if (field.options().GetExtension(schema::is_path))
+    value = absolute(folder_, std::get<std::string>(value));
   store(section, field, value, index);
 }
 

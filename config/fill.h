@@ -38,8 +38,8 @@ class Fill {
   bool size_fits(const Field& field, int size, const std::string& path, const Place& place);
 
  private:
-  void entry(Message& section, const YAML::Node& key, const YAML::Node& value,
-             const std::string& path);
+  void entry(Message& section, const std::string& name, const YAML::Node& value,
+             const std::string& path, const Place& key);
   void list(Message& section, const Field& field, const YAML::Node& node, const std::string& path,
             const Place& key);
   void value(Message& section, const Field& field, int index, const YAML::Node& node,

@@ -13,6 +13,7 @@
 #include "config/fill.h"
 #include "config/reflection.h"
 #include "config/suggest.h"
+#include "config/yaml_document.h"
 
 namespace phalanx::config {
 namespace {
@@ -119,7 +120,7 @@ class FlagFill {
           fmt::format("`{}` has {} elements, the next is {}", path, size, size));
     if (index == size && !fill_.size_fits(field, size + 1, path, flag_.place)) return;
     enter(path);
-    const auto item_path = join_path(path, flag_.parts[at]);
+    const auto item_path = join_path(path, std::to_string(index));
     if (at + 1 == flag_.parts.size()) {
       if (!is_section(field)) findings_.place(path, flag_.place);
       if (const auto node = is_section(field) ? tree() : word())
@@ -138,9 +139,9 @@ class FlagFill {
   // For a section or a list, which are written as in YAML.
   std::optional<YAML::Node> tree() {
     try {
-      return YAML::Load(*flag_.value);
+      return parse_document(*flag_.value);
     } catch (const YAML::Exception& error) {
-      findings_.report(flag_.place, flag_.path, "expected YAML, found " + error.msg,
+      findings_.report(flag_.place, flag_.path, "expected one YAML value, found " + error.msg,
                        "write lists as [1, 2] and sections as {key: value}");
       return std::nullopt;
     }

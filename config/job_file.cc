@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/nearest_name.h"
+#include "config/yaml_document.h"
 
 namespace phalanx::config {
 namespace {
@@ -102,6 +103,9 @@ JobFile::JobFile(const std::string& path, Findings& findings) : path_(path) {
   if (text_) lines_ = lines_of(*text_);
 }
 
+JobFile::JobFile(std::string name, std::string text)
+    : path_(std::move(name)), text_(std::move(text)), lines_(lines_of(*text_)) {}
+
 fs::path JobFile::folder() const { return fs::absolute(path_).parent_path(); }
 
 std::optional<YAML::Node> JobFile::parse(Findings& findings) const {
@@ -110,19 +114,13 @@ std::optional<YAML::Node> JobFile::parse(Findings& findings) const {
     return mark.is_null() ? Place{path_} : Place{path_, mark.line + 1, mark.column + 1};
   };
   try {
-    const auto documents = YAML::LoadAll(*text_);
-    if (documents.size() > 1)
-      findings.report(place(documents[1].Mark()), "",
-                      fmt::format("expected one document, found {}", documents.size()),
-                      "a line `---` begins another document: keep one job in a file");
-    else if (documents.empty() || documents[0].IsNull())
-      findings.report({path_, 1, 1}, "", "expected a job, found an empty file",
-                      "a job needs at least name, model, data, train and output");
-    else
-      return documents[0];
+    const auto document = parse_document(*text_);
+    if (!document.IsNull()) return document;
+    findings.report({path_, 1, 1}, "", "expected a job, found an empty file",
+                    "a job needs at least name, model, data, train and output");
   } catch (const YAML::Exception& error) {
     findings.report(
-        place(error.mark), "", "expected YAML, found " + error.msg,
+        place(error.mark), "", "expected one YAML document, found " + error.msg,
         "look for a bracket, quote or colon that is missing here or above, and indent with spaces");
   }
   return std::nullopt;

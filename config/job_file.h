@@ -16,6 +16,8 @@ class JobFile {
  public:
   // Reads the file; a file that cannot be read is reported.
   JobFile(const std::string& path, Findings& findings);
+  // The text of a job that is no file; `name` stands for its path.
+  JobFile(std::string name, std::string text);
 
   const std::string& name() const { return path_; }  // as the user wrote it
   std::filesystem::path folder() const;              // absolute

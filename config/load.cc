@@ -39,16 +39,26 @@ std::vector<Setting> settings(const schema::Job& job, const Findings& findings) 
   return result;
 }
 
-}  // namespace
-
-LoadedJob load_job(const std::string& path, const std::vector<std::string>& overrides) {
-  Findings findings;
-  const JobFile file(path, findings);
+LoadedJob load(const JobFile& file, const std::vector<std::string>& overrides,
+               Findings& findings) {
   const auto job = fill(file, overrides, findings);
   auto problems = findings.take_problems();
   for (auto& problem : problems) problem.excerpt = file.excerpt(problem.place);
   if (!problems.empty()) throw ConfigError(std::move(problems));
   return {to_struct(job), settings(job, findings)};
+}
+
+}  // namespace
+
+LoadedJob load_job(const std::string& path, const std::vector<std::string>& overrides) {
+  Findings findings;
+  const JobFile file(path, findings);
+  return load(file, overrides, findings);
+}
+
+LoadedJob load_job_text(const std::string& text, const std::string& name) {
+  Findings findings;
+  return load(JobFile(name, text), {}, findings);
 }
 
 }  // namespace phalanx::config

@@ -27,6 +27,9 @@ struct LoadedJob {
 // wrong with the file and the overrides.
 LoadedJob load_job(const std::string& path, const std::vector<std::string>& overrides = {});
 
+// The same for the text of a job file, such as a checkpoint holds; `name` stands for its path.
+LoadedJob load_job_text(const std::string& text, const std::string& name);
+
 // The job as a YAML file that load_job reads back to an equal one, every key written out.
 std::string to_yaml(const Job& job);
 

@@ -16,7 +16,8 @@ using google::protobuf::FieldDescriptor;
 
 constexpr auto kIntroduction =
     R"(<!-- Made from config/job.proto by phalanx-config-reference; edit that file, then:
-     cmake --build build --target phalanx-config-reference && build/config/phalanx-config-reference > docs/configuration.md -->
+     cmake --build build --target phalanx-config-reference
+     build/config/phalanx-config-reference > docs/configuration.md -->
 # Configuration
 
 A job is one YAML file. This one is complete; every other key has a default:

@@ -20,12 +20,9 @@ class Rules {
                         [&](const auto& path) { return findings_.has_problem(path); });
   }
 
-  // The problem is that of the first of `paths` that somebody wrote.
-  void report(std::initializer_list<std::string> paths, std::string message, std::string help) {
-    for (const auto& path : paths)
-      if (const auto* place = findings_.find(path))
-        return findings_.report(*place, path, message, help);
-    findings_.report(file_, *paths.begin(), message, help);
+  void report(const std::string& path, std::string message, std::string help) {
+    const auto* place = findings_.find(path);
+    findings_.report(place ? *place : file_, path, std::move(message), std::move(help));
   }
 
  private:
@@ -52,17 +49,17 @@ void check_model(const Model& model, Rules& rules) {
   const bool width_known = rules.known({"model.width"}) && heads_known;
   if (width_known && model.width % model.heads != 0)
     rules.report(
-        {"model.width", "model.heads"},
+        "model.width",
         fmt::format("expected a multiple of model.heads = {}, found {}", model.heads, model.width),
         multiples_around(model.width, model.heads) + " would fit");
   else if (width_known && model.width / model.heads % 2 != 0)
-    rules.report({"model.width", "model.heads"},
+    rules.report("model.width",
                  fmt::format("expected an even width per head, found {} / {} heads = {}",
                              model.width, model.heads, model.width / model.heads),
                  "rotary embeddings turn channels in pairs; " +
                      multiples_around(model.width, 2 * model.heads) + " would fit");
   if (heads_known && rules.known({"model.kv_heads"}) && model.heads % model.kv_heads != 0)
-    rules.report({"model.kv_heads", "model.heads"},
+    rules.report("model.kv_heads",
                  fmt::format("expected a divisor of model.heads = {}, found {}", model.heads,
                              model.kv_heads),
                  divisors(model.heads) + " would fit");
@@ -71,19 +68,19 @@ void check_model(const Model& model, Rules& rules) {
 void check_train(const Train& train, Rules& rules) {
   if (rules.known({"train.micro_batch", "train.global_batch"}) &&
       train.micro_batch > train.global_batch)
-    rules.report({"train.micro_batch", "train.global_batch"},
+    rules.report("train.micro_batch",
                  fmt::format("expected at most train.global_batch = {}, found {}",
                              train.global_batch, train.micro_batch),
                  "a step is cut into micro-batches, so a micro-batch cannot be larger");
   const auto& schedule = train.lr_schedule;
   if (rules.known({"train.lr_schedule.warmup", "train.steps"}) && schedule.warmup > train.steps)
     rules.report(
-        {"train.lr_schedule.warmup", "train.steps"},
+        "train.lr_schedule.warmup",
         fmt::format("expected at most train.steps = {}, found {}", train.steps, schedule.warmup),
         "the learning rate would never reach train.optimizer.lr");
   if (rules.known({"train.lr_schedule.min_lr", "train.optimizer.lr"}) &&
       schedule.min_lr > train.optimizer.lr)
-    rules.report({"train.lr_schedule.min_lr", "train.optimizer.lr"},
+    rules.report("train.lr_schedule.min_lr",
                  fmt::format("expected at most train.optimizer.lr = {}, found {}",
                              number_text(train.optimizer.lr), number_text(schedule.min_lr)),
                  "the learning rate falls from lr to min_lr");
@@ -99,7 +96,7 @@ void check_layout(const Job& job, Rules& rules) {
   const auto others = parallel.tensor * parallel.pipeline * parallel.context;
   if (parallel.data * others == job.ranks()) return;
   const auto fit = job.ranks() % others == 0 ? fmt::format(" or {}", job.ranks() / others) : "";
-  rules.report({"parallel.data"},
+  rules.report("parallel.data",
                fmt::format("expected auto{}, found {}: there are {} ranks (launch.ranks_per_node "
                            "{} * launch.emulate_nodes {})",
                            fit, parallel.data, job.ranks(), job.launch.ranks_per_node,

@@ -97,10 +97,10 @@ std::variant<Value, Complaint> parse_number(const FieldDescriptor& field, const 
     return element_mismatch(
         field, show(text) + (std::is_integral_v<Number> ? "" : ", which no double can hold"));
   const auto value = static_cast<double>(number);
-  if (!std::isfinite(value)) return element_mismatch(field, text);
-  if (!in_range(options, value)) return element_mismatch(field, text);
+  if (!std::isfinite(value) || !in_range(options, value))
+    return element_mismatch(field, show(text));
   if (options.HasExtension(schema::only) && value != options.GetExtension(schema::only))
-    return unsupported(field, text);
+    return unsupported(field, show(text));
   return Value(number);
 }
 
@@ -110,6 +110,12 @@ std::variant<Value, Complaint> parse_text(const FieldDescriptor& field, const st
     return element_mismatch(field,
                             show(text) + ", which has a line break or another control character");
   if (text.empty()) return element_mismatch(field, "empty text");
+  if (field.options().GetExtension(schema::is_path) && text.starts_with("~")) {
+    const auto expected = describe_element(field);
+    return Complaint{
+        fmt::format("expected {}, found {}, which only a shell expands", expected, show(text)),
+        "write the home folder out, or ./~ for a file of that name"};
+  }
   const auto allowed = allowed_words(field);
   if (allowed.empty() || std::find(allowed.begin(), allowed.end(), text) != allowed.end())
     return Value(text);

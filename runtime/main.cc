@@ -35,7 +35,7 @@ int generate(const runtime::GenerateOptions& options) {
     runtime::generate(options, [](const std::string& bytes) { std::cout << bytes << std::flush; });
     std::cout << '\n';
     return 0;
-  } catch (const data::DataError& error) {
+  } catch (const DataError& error) {
     return say(error, ExitCode::kData);
   } catch (const checkpoint::CheckpointError& error) {
     return say(error, ExitCode::kNoCheckpoint);
@@ -48,9 +48,10 @@ int generate(const runtime::GenerateOptions& options) {
 
 int main(int argc, char** argv) {
   CLI::App app("Phalanx's worker; started by `phalanx`");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   int exit_code = 0;
-  app.add_subcommand("nursery")->callback([&] { exit_code = nursery(); });
+  app.add_flag_callback(
+      "--nursery", [&] { exit_code = nursery(); }, "Fork workers for a keeper");
   runtime::GenerateOptions options;
   auto* generation = app.add_subcommand("generate");
   generation->add_option("checkpoint", options.checkpoint)->required();

@@ -22,7 +22,7 @@ Header share_header(comm::Group& world, int source, const Holding& holding) {
   static_assert(std::is_trivially_copyable_v<Header>);
   std::memcpy(bytes.data(), &header, sizeof header);
   world.broadcast(bytes, source).wait();
-  std::memcpy(&header, bytes.data(), sizeof header);
+  std::memcpy(static_cast<void*>(&header), bytes.data(), sizeof header);
   return header;
 }
 

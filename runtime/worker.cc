@@ -7,6 +7,7 @@
 #include <new>
 #include <thread>
 
+#include "base/crash.h"
 #include "base/memory_file.h"
 #include "checkpoint/error.h"
 #include "config/load.h"
@@ -121,6 +122,7 @@ int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
 }  // namespace
 
 int run_worker(FrameChannel channel, const FileDescriptor& black_box_file) {
+  report_crashes();
   const MemoryMapping mapping(black_box_file);
   auto& black_box = protocol::black_box_in(mapping.bytes());
   black_box.phase = protocol::Phase::kStarting;
@@ -130,7 +132,7 @@ int run_worker(FrameChannel channel, const FileDescriptor& black_box_file) {
     return train(keeper, black_box);
   } catch (const config::ConfigError& error) {
     return fail(keeper, ExitCode::kConfiguration, error.what(), error.help());
-  } catch (const data::DataError& error) {
+  } catch (const DataError& error) {
     return fail(keeper, ExitCode::kData, error.what(), error.help());
   } catch (const checkpoint::CheckpointError& error) {
     return fail(keeper, ExitCode::kNoCheckpoint, error.what(), error.help());

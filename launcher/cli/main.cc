@@ -43,7 +43,7 @@ int guarded(const std::function<void()>& body) {
     return static_cast<int>(ExitCode::kConfiguration);
   } catch (const launcher::RefusedError& error) {
     return say(error, ExitCode::kConfiguration);
-  } catch (const data::DataError& error) {
+  } catch (const DataError& error) {
     return say(error, ExitCode::kData);
   } catch (const checkpoint::DamagedError& error) {
     return say(error, ExitCode::kDiffers);
@@ -103,8 +103,8 @@ int main(int argc, char** argv) {
   launcher::add_run_commands(app, exit_code);
   launcher::add_ckpt_commands(app);
   launcher::add_data_commands(app);
-  add_daemon(app, "keeper", launcher::run_keeper, exit_code);
-  add_daemon(app, "agent", launcher::run_agent, exit_code);
+  add_daemon(app, "keeper", node::run_keeper, exit_code);
+  add_daemon(app, "agent", node::run_agent, exit_code);
   add_daemon(app, "controller", control::run_controller, exit_code);
   int usage = 0;
   const int failure = guarded([&] {

@@ -73,7 +73,6 @@ Event Committer::carry_out(const CommitCheckpoint& commit) const {
     SavedState& state = *event.mutable_committed()->mutable_state();
     state.set_directory(path.string());
     state.set_step(commit.step);
-    state.set_samples(commit.samples);
     state.set_tokens(commit.tokens);
   } catch (const std::exception& error) {
     event.mutable_commit_failed()->set_step(commit.step);
@@ -95,7 +94,6 @@ SavedState read_saved_state(const std::string& directory) {
   SavedState state;
   state.set_directory(directory);
   state.set_step(manifest.step);
-  state.set_samples(manifest.cursor);
   state.set_tokens(manifest.tokens);
   return state;
 }

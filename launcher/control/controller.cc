@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +10,7 @@
 #include "base/clock.h"
 #include "base/frame.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "config/load.h"
 #include "launcher/control/agent_links.h"
 #include "launcher/control/audience.h"
@@ -27,6 +29,7 @@ namespace phalanx::control {
 namespace {
 
 constexpr double kFlushSeconds = 3;
+constexpr double kMaxAgeSeconds = 60;
 
 // The shell around decide(): hands it events one after the other, each logged before it counts, and
 // carries out what it says. All but handler calls runs on the thread of run().
@@ -215,6 +218,10 @@ void Controller::take_report(int node, protocol::NodeReport report) {
   Event event;
   NodeSaid& said = *event.mutable_said();
   said.set_node(node);
+  // Clocks of hosts differ by milliseconds, and a wrong one must not claim hours.
+  if (report.worker_exited().has_reaped_at())
+    said.set_age_seconds(
+        std::clamp(wall_seconds() - report.worker_exited().reaped_at(), 0.0, kMaxAgeSeconds));
   *said.mutable_report() = std::move(report);
   take(std::move(event));
 }
@@ -254,6 +261,9 @@ void Controller::node_lost(NodeLostRequest request, std::function<void()> answer
 }  // namespace
 
 int run_controller(int fd) {
+  set_process_name("phalanx-control");
+  // A signal to the whole job is phalanx run's to answer, by saving and stopping.
+  ignore_signals({SIGINT, SIGTERM, SIGHUP, SIGPIPE});
   FrameChannel keeper{FileDescriptor(fd)};
   try {
     Frame frame;

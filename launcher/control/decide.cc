@@ -29,8 +29,9 @@ void begin(Decision& decision, const Begin& begin) {
   state.generation = begin.last_generation();
   state.first_generation = state.generation + 1;
   if (begin.has_resume()) {
-    state.checkpoint = state.beginning = begin.resume();
+    state.checkpoint = begin.resume();
     state.first_step = begin.resume().step();
+    state.first_tokens = begin.resume().tokens();
   }
   decision.record("job_began").details = {{"nodes", std::int64_t{begin.nodes()}},
                                           {"ranks", std::int64_t{state.ranks()}},
@@ -162,9 +163,11 @@ void dispatch(Decision& decision, const Event& event) {
     case Event::kDetached:
       return take_detached(decision, event.detached().node());
     case Event::kNodeLost:
+      if (decision.state.phase == State::Phase::kEnded) return;
       return take_node_lost(decision, event.node_lost().node(), event.node_lost().how());
     case Event::kStop:
-      return ending ? void() : take_stop(decision, event.stop().why());
+      if (ending) return;
+      return take_stop(decision, event.stop().why());
     case Event::kClaimed:
       return take_claimed(decision, event.claimed());
     case Event::kClaimRefused:

@@ -131,7 +131,7 @@ std::string summary(const State& state, const Verdict& verdict, double now) {
   for (const StepRecord& record : state.records) useful += record.seconds;
   const double total = now - state.began_at;
   const std::int64_t tokens =
-      state.records.empty() ? state.beginning.tokens() : state.records.back().tokens;
+      state.records.empty() ? state.first_tokens : state.records.back().tokens;
   Json json = {{"schema_version", 1},
                {"outcome", verdict.outcome},
                {"exit_code", verdict.exit_code},

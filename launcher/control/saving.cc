@@ -25,6 +25,7 @@ Save* find_save(State& state, std::uint64_t generation, std::int64_t step) {
 void fail(Decision& decision, Save& save, int rank, std::int64_t step, const std::string& message) {
   if (save.state == Save::State::kFailed) return;
   save.state = Save::State::kFailed;
+  save.failure = message;
   save.shards.clear();
   decision.record_rank("checkpoint_failed", rank, message).details = {{"step", step}};
 }
@@ -44,6 +45,8 @@ void take_shard_saved(Decision& decision, int rank, const protocol::ShardSaved& 
   std::string& shard = save->shards[static_cast<std::size_t>(rank)];
   if (!shard.empty()) return;
   shard = report.shard();
+  save->samples = report.samples();
+  save->tokens = report.tokens();
   if (++save->reported < state.ranks()) return;
   save->state = Save::State::kCommitting;
   decision.actions.emplace_back(commit_of(state, report.step()));
@@ -89,14 +92,7 @@ bool commit_under_way(const State& state) {
 
 CommitCheckpoint commit_of(const State& state, std::int64_t step) {
   const Save& save = state.saves.at(step);
-  CommitCheckpoint commit{save.generation, step, state.beginning.samples(),
-                          state.beginning.tokens(), save.shards};
-  if (step > state.first_step && step <= state.recorded_step()) {
-    const StepRecord& record = state.records[static_cast<std::size_t>(step - state.first_step - 1)];
-    commit.samples = record.samples;
-    commit.tokens = record.tokens;
-  }
-  return commit;
+  return {save.generation, step, save.samples, save.tokens, save.shards};
 }
 
 }  // namespace phalanx::control

@@ -65,8 +65,7 @@ struct Recovery {
 // A step that counts.
 struct StepRecord {
   double seconds = 0;
-  std::int64_t tokens = 0;   // so far
-  std::int64_t samples = 0;  // so far
+  std::int64_t tokens = 0;  // so far
 };
 
 // The shards of one step.
@@ -75,7 +74,10 @@ struct Save {
 
   State state = State::kCollecting;
   std::uint64_t generation = 0;
-  int reported = 0;                 // ranks
+  int reported = 0;          // ranks
+  std::string failure;       // why it failed
+  std::int64_t samples = 0;  // the cursor of the saved state
+  std::int64_t tokens = 0;
   std::vector<std::string> shards;  // by rank
 };
 
@@ -134,7 +136,7 @@ struct State {
   // Steps.
   std::int64_t first_step = 0;      // complete steps that the attempt began from
   std::vector<StepRecord> records;  // of first_step + 1 and following
-  SavedState beginning;             // samples and tokens of first_step
+  std::int64_t first_tokens = 0;    // trained when it began
   protocol::StepReport last_step;
   double tokens_per_second = 0;
 

@@ -141,14 +141,14 @@ void take_restored(Decision& decision, const protocol::Restored& restored) {
 void record_step(Decision& decision, const protocol::StepReport& step) {
   State& state = decision.state;
   const std::int64_t before =
-      state.records.empty() ? state.beginning.tokens() : state.records.back().tokens;
+      state.records.empty() ? state.first_tokens : state.records.back().tokens;
   const std::int64_t steps = step.step() - state.recorded_step();
   state.tokens_per_second = step.seconds() > 0 ? static_cast<double>(step.tokens() - before) /
                                                      static_cast<double>(steps) / step.seconds()
                                                : 0;
   state.records.resize(static_cast<std::size_t>(step.step() - state.first_step),
-                       StepRecord{0, step.tokens(), step.samples()});
-  state.records.back() = {step.seconds(), step.tokens(), step.samples()};
+                       StepRecord{0, step.tokens()});
+  state.records.back() = {step.seconds(), step.tokens()};
   state.last_step = step;
   decision.actions.emplace_back(RecordStep{step, state.tokens_per_second});
 }

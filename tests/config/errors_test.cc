@@ -194,12 +194,17 @@ TEST(Errors, ReportFilesThatAreNoJob) {
 TEST(Errors, ReportYamlThatIsNone) {
   const JobFolder folder;
   EXPECT_THAT(folder.problems("name: {a: 1\nseed: 2\n"),
-              ElementsAre(problem(2, 5, "", "expected YAML, found")));
-  EXPECT_THAT(folder.problems(std::string(kSmallest) + "---\nname: two\n"),
-              ElementsAre(problem(17, 1, "", "expected one document, found 2")));
+              ElementsAre(problem(2, 5, "", "expected one YAML document, found")));
+  EXPECT_THAT(
+      folder.problems(std::string(kSmallest) + "---\nname: two\n"),
+      ElementsAre(problem(16, 1, "", "expected one YAML document, found a second document")));
+  EXPECT_THAT(folder.problems(", " + std::string(kSmallest)),
+              ElementsAre(problem(1, 1, "", "found a character out of place")));
+  EXPECT_THAT(folder.problems(kSmallest, {"train.optimizer.betas=[0.9, 0.95] [1]"}), SizeIs(1));
   EXPECT_THAT(folder.problems("name: *nobody\n"), SizeIs(1));
-  EXPECT_THAT(folder.problems(kSmallest, {"train.optimizer.betas=[0.9,"}),
-              ElementsAre(problem(0, 0, "train.optimizer.betas", "expected YAML, found")));
+  EXPECT_THAT(
+      folder.problems(kSmallest, {"train.optimizer.betas=[0.9,"}),
+      ElementsAre(problem(0, 0, "train.optimizer.betas", "expected one YAML value, found")));
 }
 
 TEST(Errors, ReportFlagsThatAreNone) {
@@ -228,6 +233,22 @@ TEST(Errors, RefuseTextThatWouldBreakALine) {
               ElementsAre(problem(1, 7, "name", "found \"a\\x0ab\", which has a line break")));
   EXPECT_THAT(folder.problems(replaced(kSmallest, "small", "\"\"")),
               ElementsAre(problem(1, 7, "name", "found empty text")));
+}
+
+TEST(Errors, RefuseAHomeFolderThatNoShellExpanded) {
+  const JobFolder folder;
+  EXPECT_THAT(
+      folder.problems(kSmallest, {"output=~/runs"}),
+      ElementsAre(problem(0, 0, "output",
+                          "expected a path, found \"~/runs\", which only a shell expands")));
+}
+
+TEST(Errors, KeepControlCharactersOffTheTerminal) {
+  const JobFolder folder;
+  const auto problems =
+      folder.problems(std::string(kSmallest) + "\"\\e[2J\": 1\n\"\\e[2J\": \"\\a\"\n");
+  ASSERT_EQ(problems.size(), 2u);
+  for (const auto& one : problems) EXPECT_EQ(one.text().find_first_of("\x1b\a"), std::string::npos);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,9 @@ train:
   global_batch: 16
 output: run
 )";
+
+// For GoogleTest's messages.
+inline void PrintTo(const ConfigProblem& problem, std::ostream* out) { *out << problem.text(); }
 
 // A folder of its own with job files, gone at the end.
 class JobFolder {

@@ -123,7 +123,7 @@ TEST(Flags, MakeAJobWholeThatTheFileLeftIncomplete) {
 TEST(Flags, TakePathsRelativeToTheCurrentFolder) {
   const JobFolder folder;
   const auto here = std::filesystem::current_path();
-  EXPECT_EQ(folder.load(kSmallest, {"output=x/../y"}).job.output, (here / "y").string());
+  EXPECT_EQ(folder.load(kSmallest, {"output=x/../y/"}).job.output, (here / "y").string());
 }
 
 TEST(Flags, ThatReplaceAListForgetWhatTheFileSaidOfIt) {

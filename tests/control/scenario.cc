@@ -18,7 +18,6 @@ Scenario::Scenario(int nodes, int slots, std::int64_t steps, std::int64_t resume
     SavedState& resume = *event.mutable_begin()->mutable_resume();
     resume.set_directory("checkpoints/resume");
     resume.set_step(resume_step);
-    resume.set_samples(resume_step * 10);
     resume.set_tokens(resume_step * 1000);
   }
   tell(std::move(event));
@@ -116,6 +115,8 @@ const std::vector<Action>& Scenario::shard(int rank, std::int64_t step) {
   said.mutable_shard_saved()->set_generation(state.generation);
   said.mutable_shard_saved()->set_step(step);
   said.mutable_shard_saved()->set_rank(rank);
+  said.mutable_shard_saved()->set_samples(step * 10);
+  said.mutable_shard_saved()->set_tokens(step * 1000);
   said.mutable_shard_saved()->set_shard("shard " + std::to_string(rank));
   return say(rank, std::move(said));
 }
