@@ -11,6 +11,10 @@ int poll_timeout(TimePoint deadline) {
   return static_cast<int>(std::clamp<decltype(left)>(left, 0, INT_MAX));
 }
 
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 std::string wall_time() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);

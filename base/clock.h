@@ -18,6 +18,9 @@ inline Duration from_seconds(double value) {
 // Milliseconds until `deadline` for poll(2), rounded up: 0 when it has passed, at most `INT_MAX`.
 int poll_timeout(TimePoint deadline);
 
+// The wall clock's now in seconds since the epoch (1970), to compare hosts roughly.
+double wall_seconds();
+
 // The wall clock's now as RFC 3339 in UTC with milliseconds: 2026-11-22T17:03:04.567Z.
 std::string wall_time();
 

@@ -29,6 +29,7 @@ namespace phalanx::control {
 namespace {
 
 constexpr double kFlushSeconds = 3;
+constexpr double kMaxAgeSeconds = 60;
 
 // The shell around decide(): hands it events one after the other, each logged before it counts, and
 // carries out what it says. All but handler calls runs on the thread of run().
@@ -217,6 +218,10 @@ void Controller::take_report(int node, protocol::NodeReport report) {
   Event event;
   NodeSaid& said = *event.mutable_said();
   said.set_node(node);
+  // Clocks of hosts differ by milliseconds, and a wrong one must not claim hours.
+  if (report.worker_exited().has_reaped_at())
+    said.set_age_seconds(
+        std::clamp(wall_seconds() - report.worker_exited().reaped_at(), 0.0, kMaxAgeSeconds));
   *said.mutable_report() = std::move(report);
   take(std::move(event));
 }

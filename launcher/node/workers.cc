@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory_file.h"
@@ -63,6 +64,7 @@ NodeReport exit_report(int slot, const ExitStatus& status, std::string lines) {
   exited.set_code(status.code);
   exited.set_signal(status.signal);
   exited.set_last_lines(std::move(lines));
+  exited.set_reaped_at(wall_seconds());
   return report;
 }
 

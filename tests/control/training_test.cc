@@ -234,5 +234,19 @@ TEST(Training, KeepsRecoveriesForTheSummary) {
   EXPECT_EQ(recovery.steps_lost, 0);
 }
 
+TEST(Training, CountsTheTimeThatAnExitReportWasOnItsWay) {
+  Scenario job;
+  job.begin();
+  Event event;
+  event.mutable_said()->set_node(1);
+  event.mutable_said()->set_age_seconds(0.125);
+  auto& exited = *event.mutable_said()->mutable_report()->mutable_worker_exited();
+  exited.set_slot(1);
+  exited.set_pid(1003);
+  job.tell(event);
+  ASSERT_EQ(job.state.recoveries.size(), 1u);
+  EXPECT_DOUBLE_EQ(job.state.recoveries[0].noticed_seconds, 0.125);
+}
+
 }  // namespace
 }  // namespace phalanx::control
