@@ -4,9 +4,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 
-#include "base/process.h"
+#include "base/nearest_name.h"
 #include "checkpoint/error.h"
 #include "config/load.h"
 #include "data/error.h"
@@ -91,10 +92,28 @@ void add_daemon(CLI::App& app, const std::string& name, int (*body)(int), int& e
   app.add_subcommand(name)->group("")->callback([body, &exit_code] { exit_code = body(kChannel); });
 }
 
+// Usage errors in the shape of all others. CLI11 would call an unknown command a missing one.
+std::string usage_error(const CLI::App* app, const CLI::Error& error) {
+  std::string help = fmt::format("`{} --help` lists what there is", app->get_name());
+  return fmt::format("error: {}: {}\nhelp: {}\n", app->get_name(), error.what(), help);
+}
+
+void require_known_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (std::ranges::find(names, argv[1]) != names.end()) return;
+  const std::string meant = nearest_name(argv[1], names);
+  throw launcher::RefusedError(
+      fmt::format("phalanx: expected a command, found `{}`", argv[1]),
+      meant.empty() ? "`phalanx --help` lists them" : fmt::format("did you mean `{}`?", meant));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Phalanx trains large models and marches on when a rank falls");
+  CLI::App app("Phalanx trains large models and marches on when a rank falls", "phalanx");
+  app.failure_message(usage_error);
   app.require_subcommand(1);
   app.set_version_flag("--version", PHALANX_VERSION);
   int exit_code = 0;
@@ -108,6 +127,7 @@ int main(int argc, char** argv) {
   add_daemon(app, "controller", control::run_controller, exit_code);
   int usage = 0;
   const int failure = guarded([&] {
+    require_known_command(app, argc, argv);
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
