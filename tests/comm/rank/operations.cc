@@ -1,5 +1,6 @@
 // Scenarios in which every operation gives what it promises.
 #include <algorithm>
+#include <ctime>
 #include <list>
 #include <thread>
 
@@ -186,6 +187,21 @@ json proceeds_alone(RankContext& context) {
   return {{"done", done}, {"small", small[2]}, {"large", large[999'999]}};
 }
 
+// What this process spends while it waits, until the deadline, for a rank that never comes.
+json waits_in_vain(RankContext& context) {
+  const auto communicator = context.join();
+  const auto group = communicator->make_group(context.everybody());
+  group->barrier().wait();
+  if (context.rank() == 0) context.await_go();
+  const std::clock_t before = std::clock();
+  try {
+    group->barrier().wait();
+  } catch (const CommError&) {
+    return {{"cpu", static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC}};
+  }
+  return {{"error", "no error"}};
+}
+
 json allocate_too_much(RankContext& context) {
   const auto communicator = context.join();
   const auto group = communicator->make_group(context.everybody());
@@ -217,6 +233,7 @@ const std::map<std::string, Scenario>& operation_scenarios() {
                                                          {"many_small", many_small},
                                                          {"overlap", overlap},
                                                          {"proceeds_alone", proceeds_alone},
+                                                         {"waits_in_vain", waits_in_vain},
                                                          {"allocate_too_much", allocate_too_much},
                                                          {"records", records}};
   return scenarios;
