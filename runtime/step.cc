@@ -129,8 +129,8 @@ void Stepper::blame(const std::vector<NumberedMicroBatch>& batches) {
   std::string found;
   for (const auto& batch : batches) {
     if (!found.empty()) break;
-    if (const auto layer = model_.first_non_finite(batch.tensors))
-      found = fmt::format("layer {}, samples {}", *layer, fmt::join(batch.sequences, " "));
+    if (const auto place = model_.first_non_finite(batch.tensors))
+      found = fmt::format("{}, samples {}", *place, fmt::join(batch.sequences, " "));
   }
   std::vector<double> blamed(static_cast<std::size_t>(group_->size()), 0.0);
   blamed[static_cast<std::size_t>(group_->rank())] = found.empty() ? 0 : 1;
