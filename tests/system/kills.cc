@@ -22,7 +22,7 @@ void strike(LiveRun& run, const std::vector<WorkerProcess>& workers,
 }
 
 void expect_kills_change_nothing(unsigned seed, int kills) {
-  constexpr int kSteps = 1200, kSaveEvery = 25;
+  constexpr int kSteps = 2500, kSaveEvery = 50;
   const Arguments arguments = {"--train.steps=" + std::to_string(kSteps),
                                "--checkpoint.every=" + std::to_string(kSaveEvery),
                                "--data.validation.every=5"};

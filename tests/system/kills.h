@@ -30,7 +30,7 @@ class Chance {
 // others are the processes that they were.
 void strike(LiveRun& run, const std::vector<WorkerProcess>& workers, const std::vector<int>& ranks);
 
-// A run of 1200 steps, with saves and validations in every volley, of which one worker after the
+// A long run, with saves and validations in every volley, of which one worker after the
 // other is killed, every other time near a save, ends as if nothing had happened.
 void expect_kills_change_nothing(unsigned seed, int kills);
 
