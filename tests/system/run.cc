@@ -207,11 +207,14 @@ std::vector<WorkerProcess> LiveRun::training_workers() {
   return found;
 }
 
-pid_t LiveRun::process(const std::string& name) const {
-  auto all = workshop_.processes();
-  std::erase_if(all, [&](const Process& process) { return process.name != name; });
-  EXPECT_EQ(all.size(), 1u) << name;
-  return all.size() == 1 ? all.front().pid : 0;
+pid_t LiveRun::find(const std::string& name) const {
+  for (const auto& process : workshop_.processes())
+    if (process.name == name) return process.pid;
+  return 0;
+}
+
+pid_t LiveRun::keeper(std::size_t node) const {
+  return Json::parse(text_of(output() / "run.json"))["keeper_pids"].at(node);
 }
 
 std::vector<fs::path> LiveRun::checkpoints() const {
