@@ -2,6 +2,8 @@
 // generate text.
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
 #include <iostream>
 
 #include "base/process.h"
@@ -22,7 +24,12 @@ constexpr int kKeeperChannel = 3;
 int nursery() {
   set_process_name("phalanx-nursery");
   auto worker = protocol::run_nursery(kKeeperChannel);
-  return worker ? runtime::run_worker(std::move(worker->keeper), worker->black_box) : 0;
+  if (!worker) return 0;
+  const int code = runtime::run_worker(std::move(worker->keeper), worker->black_box);
+  // Without LibTorch's static destructors: they take a third of a second, and a keeper waits for
+  // its workers.
+  std::fflush(nullptr);
+  std::_Exit(code);
 }
 
 int generate(const runtime::GenerateOptions& options) {

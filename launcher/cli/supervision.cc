@@ -120,6 +120,7 @@ class Supervision {
 
   // Without a controller there is nothing to save yet.
   void stop(StopRequest::Why why, const std::string& message) {
+    if (ended_) return;
     terminal_.line(message);
     asked_to_stop_ = why;
     if (!client_) {
@@ -172,6 +173,7 @@ class Supervision {
     }
     if (happening.has_ended()) {
       ended_ = happening.ended();
+      client_.reset();  // the controller waits at its end for its connections to go
       goodbye_ = Clock::now() + kGoodbye;
     }
   }
