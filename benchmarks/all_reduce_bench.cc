@@ -1,0 +1,144 @@
+// Measures all_reduce of the native backend: one process per rank, buffers in registered memory.
+// Prints a line of JSON per size: times in microseconds of the slowest rank per repetition; bus
+// bandwidth is 2 (n-1)/n bytes / median time, as nccl-tests defines it.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/memory_file.h"
+#include "comm/native/communicator.h"
+#include "comm/native/node_memory.h"
+
+namespace phalanx::comm {
+namespace {
+
+struct Options {
+  int ranks = 2;
+  int nodes = 1;
+  std::vector<std::size_t> bytes{4 << 10, 64 << 10, 1 << 20, 16 << 20, 64 << 20};
+  std::string memory = "registered";
+};
+
+// What the processes share to find each other and to count the slowest.
+struct Shared {
+  std::atomic<int> listening;
+  std::atomic<std::uint16_t> ports[256];
+};
+
+std::size_t repetitions(std::size_t bytes) {
+  return std::clamp<std::size_t>((std::size_t{256} << 20) / std::max<std::size_t>(bytes, 1), 9,
+                                 2000);
+}
+
+Membership membership_of(const Options& options, int rank, Shared& shared, Listener& listener,
+                         const std::vector<FileDescriptor>& memories) {
+  shared.ports[rank].store(listener.port());
+  shared.listening.fetch_add(1);
+  const auto deadline = Clock::now() + std::chrono::seconds(20);
+  while (shared.listening.load() < options.ranks && Clock::now() < deadline) ::usleep(100);
+  Membership membership;
+  membership.generation = 1;
+  membership.rank = rank;
+  membership.secret = "benchmark";
+  membership.deadline = std::chrono::seconds(60);
+  const int per_node = (options.ranks + options.nodes - 1) / options.nodes;
+  for (int peer = 0; peer < options.ranks; ++peer)
+    membership.peers.push_back({peer, peer / per_node, "127.0.0.1", shared.ports[peer].load()});
+  membership.node_memory = memories[static_cast<std::size_t>(rank / per_node)].duplicate();
+  return membership;
+}
+
+void report(const Options& options, std::size_t bytes, std::vector<float> times,
+            double back_to_back) {
+  std::sort(times.begin(), times.end());
+  const double median = times[times.size() / 2];
+  const double n = options.ranks;
+  std::cout << nlohmann::json{{"ranks", options.ranks},
+                              {"nodes", options.nodes},
+                              {"bytes", bytes},
+                              {"memory", options.memory},
+                              {"median_us", median},
+                              {"best_us", times.front()},
+                              {"worst_us", times.back()},
+                              {"back_to_back_us", back_to_back},
+                              {"bus_GBps",
+                               2 * (n - 1) / n * static_cast<double>(bytes) / median / 1e3},
+                              {"repetitions", times.size()}}
+            << std::endl;
+}
+
+void measure(const Options& options, Group& group, std::size_t bytes) {
+  const std::size_t count = bytes / sizeof(float);
+  std::vector<float> heap(options.memory == "heap" ? count : 0);
+  std::span<float> data(heap);
+  if (heap.empty()) data = {reinterpret_cast<float*>(group.allocate(bytes).data()), count};
+  const std::size_t warm_up = 3, timed = repetitions(bytes);
+  std::vector<float> times(timed);
+  for (std::size_t i = 0; i < warm_up + timed; ++i) {
+    group.barrier().wait();
+    const auto begin = Clock::now();
+    group.all_reduce(data).wait();
+    if (i >= warm_up) times[i - warm_up] = static_cast<float>(seconds(Clock::now() - begin) * 1e6);
+  }
+  group.barrier().wait();
+  const auto begin = Clock::now();
+  for (std::size_t i = 0; i < timed; ++i) group.all_reduce(data).wait();
+  const double back_to_back = seconds(Clock::now() - begin) * 1e6 / static_cast<double>(timed);
+  std::vector<float> everybody(timed * static_cast<std::size_t>(group.size()));
+  group.all_gather(times, everybody).wait();
+  for (std::size_t i = 0; i < everybody.size(); ++i)
+    times[i % timed] = std::max(times[i % timed], everybody[i]);
+  if (group.rank() == 0) report(options, bytes, times, back_to_back);
+}
+
+int run_rank(const Options& options, int rank, Shared& shared,
+             const std::vector<FileDescriptor>& memories) {
+  Listener listener("127.0.0.1");
+  const auto communicator =
+      make_native_communicator(membership_of(options, rank, shared, listener, memories), listener);
+  std::vector<int> everybody(static_cast<std::size_t>(options.ranks));
+  for (int peer = 0; peer < options.ranks; ++peer) everybody[static_cast<std::size_t>(peer)] = peer;
+  const auto group = communicator->make_group(everybody);
+  for (const std::size_t bytes : options.bytes) measure(options, *group, bytes);
+  return 0;
+}
+
+int run(const Options& options) {
+  const auto file = create_memory_file("benchmark", sizeof(Shared));
+  const MemoryMapping mapping(file);
+  auto& shared = *reinterpret_cast<Shared*>(mapping.bytes().data());
+  std::size_t arena = 8 << 20;
+  for (const std::size_t bytes : options.bytes) arena += bytes + 64;
+  const int per_node = (options.ranks + options.nodes - 1) / options.nodes;
+  std::vector<FileDescriptor> memories;
+  for (int node = 0; node < options.nodes; ++node) {
+    const int here = std::min(per_node, options.ranks - node * per_node);
+    memories.push_back(create_memory_file("node", node_memory_bytes(here, arena)));
+  }
+  for (int rank = 0; rank < options.ranks; ++rank)
+    if (::fork() == 0) ::_exit(run_rank(options, rank, shared, memories));
+  int failures = 0, status = 0;
+  while (::wait(&status) > 0) failures += status != 0;
+  return failures == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace phalanx::comm
+
+int main(int count, char** arguments) {
+  phalanx::comm::Options options;
+  CLI::App app("Measures all_reduce of the native backend");
+  app.add_option("--ranks", options.ranks, "processes")->check(CLI::Range(1, 256));
+  app.add_option("--nodes", options.nodes, "emulated nodes, with TCP between them")
+      ->check(CLI::Range(1, 256));
+  app.add_option("--bytes", options.bytes, "sizes of the data, in bytes");
+  app.add_option("--memory", options.memory, "where the data is")
+      ->check(CLI::IsMember({"registered", "heap"}));
+  CLI11_PARSE(app, count, arguments);
+  return phalanx::comm::run(options);
+}
