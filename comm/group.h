@@ -38,7 +38,7 @@ class CommError : public Error {
   Kind kind() const { return kind_; }
   int peer() const { return peer_; }  // rank in the generation of who is to blame; -1: nobody known
   Operation operation() const { return operation_; }
-  std::uint64_t sequence() const { return sequence_; }  // of the group's operations, from 1
+  std::uint64_t sequence() const { return sequence_; }  // from 1, see Group
   std::uint64_t generation() const { return generation_; }
 
  private:
@@ -66,12 +66,16 @@ class Work {
   std::shared_ptr<State> state_;
 };
 
-// An ordered set of ranks. All members start its operations in the same order; operations of one
-// group finish in that order, several groups run at once. Buffers belong to an operation from its
-// start until it is done. Elements are fp32.
+// An ordered set of ranks. All members start its collectives in the same order, and they finish in
+// that order; so do the messages from one rank to another. Collectives, messages of different pairs
+// or directions, and several groups run at once. Buffers belong to an operation from its start
+// until it is done. Elements are fp32.
 //
 // Sums are bitwise the same for any placement of the ranks: a balanced binary tree over group ranks
 // (the left subtree of n ranks holds the largest power of two below n), accumulated in fp32.
+//
+// Sequence numbers count a group's collectives, the same on all members, and apart from them the
+// messages of each pair and direction.
 //
 // Group ranks are 0..size()-1; every operation but send and receive takes part on all of them.
 class Group {

@@ -26,8 +26,7 @@ int nursery() {
   auto worker = protocol::run_nursery(kKeeperChannel);
   if (!worker) return 0;
   const int code = runtime::run_worker(std::move(worker->keeper), worker->black_box);
-  // Without LibTorch's static destructors: they take a third of a second, and a keeper waits for
-  // its workers.
+  // All has been said and written; taking LibTorch and the heap apart takes a second.
   std::fflush(nullptr);
   std::_Exit(code);
 }

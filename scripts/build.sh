@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up what is missing and builds everything into build/ (Release).
-# Usage: scripts/build.sh [CMake option...]     e.g. scripts/build.sh -DPHALANX_WERROR=ON
+# Sets up what is missing and builds into build/ (Release; with CI set, warnings are errors).
+# Usage: scripts/build.sh [TARGET...]     everything by default
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh
@@ -12,5 +12,7 @@ jobs=$(nproc)
 [ "$jobs" -lt 1 ] && jobs=1
 
 mkdir -p build
-cmake -S . -B build -G Ninja "$@" >build/configure.log || { cat build/configure.log; exit 1; }
-if [ -t 1 ]; then ninja -C build -j "$jobs"; else ninja -C build -j "$jobs" | grep -v '^\[' || exit "${PIPESTATUS[0]}"; fi
+cmake -S . -B build -G Ninja "-DPHALANX_WERROR=${CI:+ON}" >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+printf 'build: %s\n' "${*:-everything}"
+# ninja shows its progress on a terminal; elsewhere only what goes wrong is of interest.
+if [ -t 1 ]; then ninja -C build -j "$jobs" "$@"; else ninja -C build -j "$jobs" --quiet "$@"; fi

@@ -1,4 +1,5 @@
-"""Waits until a run has done half of its steps, kills one of its workers with SIGKILL, and prints who it was.
+"""Waits until a run has done half of its steps, kills one of its workers with SIGKILL, and prints who it was and when
+(JSON: rank, pid, time in seconds since 1970).
 
 Usage: kill_in_the_middle.py OUTPUT PID_OF_THE_RUN
 """
@@ -37,8 +38,9 @@ while alive():
     elif newest_step() >= steps // 2:
         answer = subprocess.run(["phalanx", "status", output, "--json"], capture_output=True, text=True)
         worker = json.loads(answer.stdout)["workers"][-1]
+        now = time.time()
         os.kill(worker["pid"], signal.SIGKILL)
-        print(f"rank {worker['rank']} (process {worker['pid']})")
+        print(json.dumps({"rank": worker["rank"], "pid": worker["pid"], "time": now}))
         sys.exit(0)
     time.sleep(0.02)
 sys.exit("error: the run ended before half of its steps were done; its output says why")

@@ -5,7 +5,7 @@
 #   are equal, what the model has learnt, and how long everything took. Call it again for a new run in a new output.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/build.sh
+scripts/build.sh phalanx phalanx-worker
 export PATH="$PWD/build/bin:$PATH"
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] || say() { printf '\n%s\n' "$*"; }
@@ -26,7 +26,7 @@ say "4 workers on 2 emulated nodes; one will be killed"
 phalanx run examples/quickstart.yaml --output="$output" &
 run=$!
 trap 'kill -INT $run 2>/dev/null || true' EXIT
-killed=$(python3 scripts/kill_in_the_middle.py "$output" "$run")
+killed=$(/usr/bin/python3 scripts/kill_in_the_middle.py "$output" "$run")
 wait "$run"
 trap - EXIT
 
@@ -34,4 +34,4 @@ say "The same job, undisturbed"
 phalanx run examples/quickstart.yaml --output="$output-undisturbed"
 
 say "What happened"
-python3 scripts/quickstart_report.py "$output" "$output-undisturbed" "$killed"
+/usr/bin/python3 scripts/quickstart_report.py "$output" "$output-undisturbed" "$killed"

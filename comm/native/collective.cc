@@ -71,12 +71,13 @@ class Run {
 };
 
 Task Run::run(Strand& strand) {
+  const bool lane = !placement().one_node() && placement().local < producers_;
+  if (lane) exchange_.call();
   co_await meeting_.attach(strand);
   announce();
   co_await meeting_.all(strand, meeting_.post());
   for (int member = 0; member < meeting_.size(); ++member) compare(member);
   see_inputs();
-  const bool lane = !placement().one_node() && placement().local < producers_;
   if (lane) co_await exchange_.open(strand, collective_);
   if (placement().one_node() && !staged_)
     co_await directly(strand);

@@ -42,6 +42,9 @@ class Exchange {
   Exchange(Engine& engine, const GroupMembers& members, std::uint64_t key);
 
   int lanes(const Collective& collective) const;
+  // Begins to connect to the lane's counterparts: while this rank waits for its own node, they can
+  // be told so.
+  void call();
   // Makes sure that the lane's counterparts on all nodes have started the same collective.
   Task open(Strand& strand, const Collective& collective);
   // Fills `result` with the lane's part `segment` of what the node needs (collective.cc's consume

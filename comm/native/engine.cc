@@ -170,13 +170,15 @@ void Engine::run() {
   }
 }
 
+// The node's first cause counts for all its ranks: what looks like one to this rank may be what
+// others did because of it.
 void Engine::remember(const Ending& ending) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!ending_) ending_ = ending;
-    ended_.store(true);
-  }
   memory_.end(ending);
+  const Ending first = memory_.ending().value();
+  const bool ours = first.kind == ending.kind && first.peer == ending.peer;
+  const std::lock_guard lock(mutex_);
+  if (!ending_) ending_ = ours ? ending : first;
+  ended_.store(true);
 }
 
 void Engine::fail(PendingOperation& operation) {

@@ -87,6 +87,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void run();
   void drive(const Stop& stop);
   void drive_once(std::unique_lock<std::mutex>& lock);
+  void guarded(const std::function<void()>& drive);
   bool pass();
   void sleep(const Stop& stop);
   bool something_to_do() const;

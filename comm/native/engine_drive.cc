@@ -28,7 +28,10 @@ class Spin {
       return true;
     }
     if (looks_++ == 0) end_ = Clock::now() + kLongest;
-    if (looks_ % 16 == 0 && Clock::now() >= end_) return false;
+    if (looks_ % 16 == 0) {
+      if (Clock::now() >= end_) return false;
+      ::sched_yield();  // the peer's thread may wait for this very core
+    }
     _mm_pause();
     return true;
   }
@@ -44,7 +47,7 @@ class Spin {
 void Engine::drive_once(std::unique_lock<std::mutex>& lock) {
   driving_ = true;
   lock.unlock();
-  pass();
+  guarded([this] { pass(); });
   lock.lock();
   driving_ = false;
   callers_wake_.notify_all();
@@ -52,15 +55,26 @@ void Engine::drive_once(std::unique_lock<std::mutex>& lock) {
 
 void Engine::drive(const Stop& stop) {
   Spin spin(crowded_);
-  while (!stop()) {
-    if (const TimePoint now = Clock::now(); now >= last_tick_ + kTick) tick(now);
-    if (pass()) {
-      spin.reset();
-    } else if (!spin.again()) {
-      sleep(stop);
-    }
-  }
+  while (!stop())
+    guarded([&] {
+      const bool moved = pass();
+      if (const TimePoint now = Clock::now(); now >= last_tick_ + kTick) tick(now);
+      if (moved) {
+        spin.reset();
+      } else if (!spin.again()) {
+        sleep(stop);
+      }
+    });
   watch_.publish(-1);
+}
+
+// A failure of the system's (no descriptors, no memory) while driving ends the generation.
+void Engine::guarded(const std::function<void()>& drive) {
+  try {
+    drive();
+  } catch (const std::exception& error) {
+    remember({CommError::Kind::kAborted, membership_.rank, error.what()});
+  }
 }
 
 // True when something moved.
@@ -192,7 +206,8 @@ void Engine::tick(TimePoint now) {
 
 void Engine::look_after_stream(const Wait& wait) {
   if (wait.stream == nullptr || !wait.stream->failure() || wait.reached()) return;
-  if (const auto ending = network_->failure(*wait.stream, Clock::now())) remember(*ending);
+  if (const auto ending = network_->failure(*wait.stream, Clock::now()))
+    remember(watch_.any_death().value_or(*ending));
 }
 
 void Engine::look_after_peers(TimePoint now) {

@@ -77,6 +77,14 @@ Task Exchange::arrived(Strand& strand) {
   }
 }
 
+void Exchange::call() {
+  for (int node = 0; node < nodes(); ++node) {
+    if (node == own_node()) continue;
+    engine_.network().stream(counterpart(node), Network::kControl);
+    stream(node);
+  }
+}
+
 Task Exchange::open(Strand& strand, const Collective& collective) {
   const Header own{static_cast<std::uint32_t>(collective.operation), collective.root,
                    collective.sequence, collective.count};

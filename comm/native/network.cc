@@ -101,8 +101,8 @@ bool Network::step_formings() {
 std::optional<Ending> Network::failure(const Stream& stream, TimePoint now) {
   if (!stream.failure() || told_) return std::nullopt;
   const auto control = streams_.find({stream.peer(), kControl});
-  const bool silent = control == streams_.end() || control->second->failure() ||
-                      control->second->connected().load() == 0;
+  const bool silent = control != streams_.end() && control->second->failure() &&
+                      control->second->connected().load() != 0;
   const TimePoint since = closed_since_.try_emplace(&stream, now).first->second;
   if (!silent && now < since + kLastWords) return std::nullopt;
   return stream.failure();

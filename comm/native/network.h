@@ -76,6 +76,7 @@ class Network {
   void accept_waiting();
   bool step_formings();
   bool read_control();
+  bool converse(int peer, Control& control);
   void hear(int peer, Control& control);
   void tell(const ControlMessage& message);
 

@@ -5,15 +5,19 @@ namespace phalanx::comm {
 
 bool Network::read_control() {
   bool moved = false;
-  for (auto& [peer, control] : controls_) {
-    Stream& stream = *streams_[{peer, kControl}];
-    while (stream.progress()) {
-      moved = true;
-      if (stream.received().load() == control.expected) {
-        hear(peer, control);
-        control.expected = stream.receive(&control.incoming, sizeof control.incoming);
-      }
-    }
+  for (auto& [peer, control] : controls_) moved |= converse(peer, control);
+  return moved;
+}
+
+// Moves what is queued either way, and hears every message that has come in whole.
+bool Network::converse(int peer, Control& control) {
+  Stream& stream = *streams_[{peer, kControl}];
+  bool moved = false;
+  while (stream.progress()) {
+    moved = true;
+    if (stream.received().load() < control.expected) continue;
+    hear(peer, control);
+    control.expected = stream.receive(&control.incoming, sizeof control.incoming);
   }
   return moved;
 }
@@ -37,11 +41,11 @@ std::optional<int> Network::told_wait(int peer, TimePoint oldest) const {
 }
 
 void Network::tell(const ControlMessage& message) {
-  for (const auto& [peer, control] : controls_) {
+  for (auto& [peer, control] : controls_) {
     Stream& stream = *streams_[{peer, kControl}];
     if (stream.failure()) continue;
     stream.send_copy(&message, sizeof message);
-    stream.progress();
+    converse(peer, control);
   }
 }
 

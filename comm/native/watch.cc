@@ -29,7 +29,24 @@ std::optional<Ending> Watch::death(int rank) {
   const Ending dead{CommError::Kind::kPeerDied, rank, fmt::format("its process {} has ended", pid)};
   if (control.left.load() != 0)
     return Ending{CommError::Kind::kPeerDied, rank, "it has left the generation"};
-  FileDescriptor& process = processes_[*local];
+  return process_ended(rank, *local);
+}
+
+std::optional<Ending> Watch::any_death() {
+  for (std::size_t local = 0; local < local_ranks_.size(); ++local) {
+    const Control& control = memory_.control(static_cast<int>(local));
+    if (control.joined.load() == 0 || control.left.load() != 0) continue;
+    if (const auto ending = process_ended(local_ranks_[local], static_cast<int>(local)))
+      return ending;
+  }
+  return std::nullopt;
+}
+
+std::optional<Ending> Watch::process_ended(int rank, int local) {
+  const Control& control = memory_.control(local);
+  const pid_t pid = control.pid.load();
+  const Ending dead{CommError::Kind::kPeerDied, rank, fmt::format("its process {} has ended", pid)};
+  FileDescriptor& process = processes_[local];
   if (!process) {
     process = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     if (start_time(pid) != control.start_time.load()) return dead;  // the pid is another's by now

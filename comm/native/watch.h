@@ -21,13 +21,18 @@ class Watch {
   // Why waiting for this rank of the node is hopeless: its process has ended or left; empty while
   // it lives.
   std::optional<Ending> death(int rank);
+  // A rank of the node whose process has ended: a better reason than the connections that others
+  // closed because of it.
+  std::optional<Ending> any_death();
   // Who keeps `peer` from taking part: itself, or the rank it has been waiting for.
   int culprit(int peer, const Network* network) const;
   // Says that this rank waits, and for whom; -1: it does not wait.
   void publish(int blames);
 
  private:
-  Duration fresh() const { return membership_.deadline / 2; }
+  std::optional<Ending> process_ended(int rank, int local);
+  // A culprit went silent about a deadline ago; whoever said something since then lives.
+  Duration fresh() const { return membership_.deadline * 3 / 4; }
 
   const Membership& membership_;
   std::vector<int> local_ranks_;  // generation ranks by place in the node's memory

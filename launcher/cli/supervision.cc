@@ -175,6 +175,7 @@ class Supervision {
       ended_ = happening.ended();
       client_.reset();  // the controller waits at its end for its connections to go
       goodbye_ = Clock::now() + kGoodbye;
+      client_.reset();  // the controller waits until its connections are closed
     }
   }
 

@@ -95,7 +95,9 @@ void end_finished(Decision& decision) {
       save != state.saves.end() && save->second.state == Save::State::kCommitting;
   if (committing) return;
   if (!final_state_is_saved(state)) {
-    end_unsaved(decision, fmt::format("step {}: see events.jsonl", state.finished_step));
+    const bool failed = save != state.saves.end() && save->second.state == Save::State::kFailed;
+    end_unsaved(decision, fmt::format("step {}: {}", state.finished_step,
+                                      failed ? save->second.failure : "not all ranks saved it"));
   } else if (state.finished_step >= state.steps) {
     end_job(decision, {static_cast<int>(ExitCode::kDone), "done", {}, {}});
   } else if (state.stop) {

@@ -25,6 +25,7 @@ Save* find_save(State& state, std::uint64_t generation, std::int64_t step) {
 void fail(Decision& decision, Save& save, int rank, std::int64_t step, const std::string& message) {
   if (save.state == Save::State::kFailed) return;
   save.state = Save::State::kFailed;
+  save.failure = message;
   save.shards.clear();
   decision.record_rank("checkpoint_failed", rank, message).details = {{"step", step}};
 }

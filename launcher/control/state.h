@@ -75,6 +75,7 @@ struct Save {
   State state = State::kCollecting;
   std::uint64_t generation = 0;
   int reported = 0;          // ranks
+  std::string failure;       // why it failed
   std::int64_t samples = 0;  // the cursor of the saved state
   std::int64_t tokens = 0;
   double stall_seconds = 0;         // the largest of the ranks

@@ -22,10 +22,7 @@ std::vector<int> numbers(const std::vector<FileDescriptor>& descriptors) {
 }  // namespace
 
 FramePeer::FramePeer(EventLoop& loop, FrameChannel channel, Handlers handlers)
-    : loop_(loop),
-      channel_(std::move(channel)),
-      handlers_(std::move(handlers)),
-      reading_(EPOLLIN) {
+    : loop_(loop), channel_(std::move(channel)), handlers_(std::move(handlers)), reading_(EPOLLIN) {
   loop_.watch(channel_.fd(), EPOLLIN, [this] { on_ready(); });
 }
 
@@ -82,8 +79,10 @@ bool FramePeer::receive_one() {
   }
   if (status == FrameChannel::Status::kFrame) handlers_.on_frame(frame);
   if (status == FrameChannel::Status::kEnd) {
-    close();
+    // A peer that sent garbage must not see the channel close, and end as if by itself, before it
+    // is killed for it.
     handlers_.on_end(garbage);
+    close();
   }
   return status == FrameChannel::Status::kFrame;
 }

@@ -44,6 +44,8 @@ TEST(Ending, FailsWithStorageWhenTheFinalStateCouldNotBeSaved) {
   job.end_nodes();
   EXPECT_EQ(job.ended().exit_code, 7);
   EXPECT_EQ(job.ended().outcome, "failed");
+  EXPECT_EQ(job.ended().first_cause,
+            "the final state was not saved: step 100: No space left on device");
 }
 
 TEST(Ending, FailsWithStorageWhenTheFinalCommitFails) {

@@ -7,7 +7,7 @@ namespace {
 
 std::vector<TensorSpec> specs_of(const std::vector<std::int64_t>& sizes) {
   std::vector<TensorSpec> specs;
-  for (const auto size : sizes) specs.push_back({"t" + std::to_string(specs.size()), {size}});
+  for (const auto size : sizes) specs.push_back({std::to_string(specs.size()), {size}});
   return specs;
 }
 

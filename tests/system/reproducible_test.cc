@@ -1,0 +1,45 @@
+// A run depends on nothing but its job.
+#include <gtest/gtest.h>
+
+#include "tests/system/run.h"
+
+namespace phalanx::system_test {
+namespace {
+
+TEST(Reproducible, ASecondRunIsBitwiseEqualInLossesAndState) {
+  Workshop workshop;
+  LiveRun first(workshop, "first");
+  EXPECT_EQ(first.wait(), 0) << first.console();
+  LiveRun second(workshop, "second");
+  EXPECT_EQ(second.wait(), 0) << second.console();
+  expect_equal(second, first);
+  EXPECT_EQ(trajectory(first).size(), 40u);
+  EXPECT_LT(trajectory(first).at(40)["loss"], trajectory(first).at(1)["loss"]);
+  expect_nothing_left(workshop);
+}
+
+TEST(Reproducible, FourRanksOnOneTwoOrFourNodesAreBitwiseEqual) {
+  Workshop workshop;
+  LiveRun one(workshop, "one");
+  EXPECT_EQ(one.wait(), 0) << one.console();
+  LiveRun two(workshop, "two", {"--launch.ranks_per_node=2", "--launch.emulate_nodes=2"});
+  EXPECT_EQ(two.wait(), 0) << two.console();
+  LiveRun four(workshop, "four", {"--launch.ranks_per_node=1", "--launch.emulate_nodes=4"});
+  EXPECT_EQ(four.wait(), 0) << four.console();
+  expect_equal(two, one);
+  expect_equal(four, one);
+  expect_nothing_left(workshop);
+}
+
+TEST(Reproducible, AnotherSeedGivesAnotherRun) {
+  Workshop workshop;
+  LiveRun first(workshop, "first");
+  EXPECT_EQ(first.wait(), 0) << first.console();
+  LiveRun second(workshop, "second", {"--seed=4"});
+  EXPECT_EQ(second.wait(), 0) << second.console();
+  EXPECT_NE(trajectory(first).at(1)["loss"], trajectory(second).at(1)["loss"]);
+  EXPECT_NE(final_state(first), final_state(second));
+}
+
+}  // namespace
+}  // namespace phalanx::system_test
