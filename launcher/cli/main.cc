@@ -56,6 +56,9 @@ int guarded(const std::function<void()>& body) {
     return say(error, ExitCode::kRendezvous);
   } catch (const SystemError& error) {
     return say(error, ExitCode::kOutOfMemory);
+  } catch (const std::exception& error) {
+    return say(Error(fmt::format("unexpected: {}", error.what()), "this is a bug of phalanx"),
+               ExitCode::kBug);
   }
 }
 

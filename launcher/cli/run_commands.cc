@@ -65,6 +65,13 @@ void print_status(const std::filesystem::path& run, const control::Status& statu
                              worker.slot(), worker.pid(), worker.state());
 }
 
+void print_summary(const std::filesystem::path& run, const Json& summary) {
+  std::cout << fmt::format("{}: ended: {}, exit code {}\n", run.string(),
+                           summary.value("outcome", "?"), summary.value("exit_code", -1));
+  const auto cause = summary.find("first_cause");  // null when nothing went wrong
+  if (cause != summary.end() && cause->is_string()) std::cout << cause->get<std::string>() << '\n';
+}
+
 void show_status(const std::string& given, bool json) {
   const auto run = find_run(given);
   try {
@@ -80,11 +87,7 @@ void show_status(const std::string& given, bool json) {
       std::cout << Json{{"schema_version", 1}, {"phase", "ended"}, {"summary", *summary}}.dump(2)
                 << '\n';
     else
-      std::cout << fmt::format("{}: ended: {}, exit code {}{}\n", run.string(),
-                               summary->value("outcome", "?"), summary->value("exit_code", -1),
-                               summary->value("first_cause", "").empty()
-                                   ? ""
-                                   : "\n" + summary->value("first_cause", ""));
+      print_summary(run, *summary);
   }
 }
 
