@@ -130,7 +130,7 @@ void Stepper::blame(const std::vector<NumberedMicroBatch>& batches) {
   for (const auto& batch : batches) {
     if (!found.empty()) break;
     if (const auto layer = model_.first_non_finite(batch.tensors))
-      found = fmt::format("layer {}, samples {}", *layer, fmt::join(batch.sequences, " "));
+      found = fmt::format("first in {}, samples {}", *layer, fmt::join(batch.sequences, " "));
   }
   std::vector<double> blamed(static_cast<std::size_t>(group_->size()), 0.0);
   blamed[static_cast<std::size_t>(group_->rank())] = found.empty() ? 0 : 1;
@@ -138,14 +138,14 @@ void Stepper::blame(const std::vector<NumberedMicroBatch>& batches) {
   const auto first = std::ranges::find_if(all, [](double count) { return count > 0; });
   const auto speaker = first == all.end() ? 0 : first - all.begin();
   if (first == all.end())
-    found = "no layer of any rank: the sum of the ranks' gradients overflowed";
+    found = "in no layer of any rank: the sum of the ranks' gradients overflowed";
   if (speaker != group_->rank()) {
     // Silence until the controller, which has heard the speaker, ends the generation.
     group_->barrier().wait();
   }
   throw DivergedError(
-      fmt::format("step {}: loss or gradient is not a finite number: rank {}, {}",
-                  state_.progress.step + 1, speaker, found),
+      fmt::format("step {}: loss or gradient is not a finite number: {}", state_.progress.step + 1,
+                  found),
       "lower train.optimizer.lr, lengthen train.lr_schedule.warmup, or look at these samples; "
       "the newest checkpoint is from before this step");
 }

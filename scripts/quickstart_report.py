@@ -72,5 +72,6 @@ print("undisturbed run    " + (f"equal, bit for bit: {len(reference)} steps' los
                                "moments at the end" if equal else "DIFFERS" + (
                                    "" if same_state else " in the final state")))
 print("\nA sample:\n")
-print(phalanx("generate", str(checkpoint), "--prompt", "def forward(self, ", "--tokens", "200", "--temperature", "0.6"))
+prompt = "def forward(self, "
+print(prompt + phalanx("generate", str(checkpoint), "--prompt", prompt, "--tokens", "200", "--temperature", "0.6"))
 sys.exit(0 if equal else 8)

@@ -18,7 +18,7 @@ torch_version=2.11.0
 cudart_version=13.0.96
 cupti_version=13.0.85
 packages=(
-  ca-certificates git g++ cmake ninja-build ccache mold pkg-config python3 python3-pip
+  ca-certificates git g++ cmake ninja-build ccache pkg-config python3 python3-pip
   libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libgrpc++-dev libssl-dev zlib1g-dev
   libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libxxhash-dev libhdf5-dev
   libgtest-dev libgmock-dev
