@@ -28,7 +28,7 @@ def machine():
                 if line.startswith("model name")), platform.processor())
     memory = int(Path("/proc/meminfo").read_text().split()[1]) >> 20
     torch = next((ROOT / ".deps/python").glob("torch-*.dist-info")).stem.removeprefix("torch-")
-    mpi = output_of("mpirun", "--version").splitlines()[0].removeprefix("mpirun ")
+    mpi = output_of("mpirun", "--version").splitlines()[0].replace("mpirun (Open MPI)", "Open MPI")
     return (f"{os.cpu_count()} cores of {cpu}, {memory} GiB, Linux {platform.release()}; torch {torch}, "
             f"Python {platform.python_version()}, {mpi}, {output_of('g++', '--version').splitlines()[0]}.")
 
