@@ -3,7 +3,9 @@
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 
+#include <condition_variable>
 #include <cstdio>
+#include <mutex>
 #include <new>
 #include <thread>
 
@@ -25,10 +27,13 @@ constexpr auto kHeartbeatPeriod = std::chrono::milliseconds(200);
 // Shows that the process runs, whatever its other threads do. Ends with the process.
 std::jthread start_heartbeat(protocol::BlackBox& black_box) {
   return std::jthread([&black_box](const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    do {
       black_box.heartbeat = Clock::now().time_since_epoch().count();
-      std::this_thread::sleep_for(kHeartbeatPeriod);
-    }
+    } while (
+        !stopped.wait_for(lock, stop, kHeartbeatPeriod, [&] { return stop.stop_requested(); }));
   });
 }
 

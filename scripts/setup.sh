@@ -6,6 +6,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+benchmarks=no
+for argument in "$@"; do
+  case $argument in
+    --benchmarks) benchmarks=yes ;;
+    *) printf 'error: setup: expected --benchmarks or nothing, found %s\n' "$argument" >&2; exit 2 ;;
+  esac
+done
+
 torch_version=2.11.0
 cudart_version=13.0.96
 cupti_version=13.0.85
@@ -16,6 +24,8 @@ packages=(
   libgtest-dev libgmock-dev
   python3-yaml python3-h5py
 )
+# The peers of benchmarks/: MPI, and what torch.compile compiles with.
+[ $benchmarks = no ] || packages+=(libopenmpi-dev openmpi-bin python3-dev)
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -58,5 +68,39 @@ else
     wheel "nvidia-cuda-runtime==$cudart_version"
     wheel "nvidia-cuda-cupti==$cupti_version"
   fi
+fi
+
+# For `import torch` alone: what it imports, and the CUDA libraries that the loader does not find, each from the wheel
+# that this version of torch asks for.
+python_peers() {
+  local marker=.deps/python/.benchmarks libraries=.deps/python/torch/lib/libtorch_cuda.so library
+  local -A wheels=(
+    [libcublas.so.13]=nvidia-cublas==13.1.0.3 [libcublasLt.so.13]=nvidia-cublas==13.1.0.3
+    [libcudart.so.13]=nvidia-cuda-runtime==$cudart_version [libcupti.so.13]=nvidia-cuda-cupti==$cupti_version
+    [libcufft.so.12]=nvidia-cufft==12.0.0.61 [libcufile.so.0]=nvidia-cufile==1.15.1.6
+    [libcurand.so.10]=nvidia-curand==10.4.0.35 [libcusparse.so.12]=nvidia-cusparse==12.6.3.3
+    [libcusparseLt.so.0]=nvidia-cusparselt-cu13==0.8.0 [libcudnn.so.9]=nvidia-cudnn-cu13==9.19.0.56
+    [libnccl.so.2]=nvidia-nccl-cu13==2.28.9 [libnvJitLink.so.13]=nvidia-nvjitlink==13.0.88
+    [libnvshmem_host.so.3]=nvidia-nvshmem-cu13==3.4.5
+  )
+  if ! cmp -s benchmarks/requirements.txt $marker; then
+    say "installing benchmarks/requirements.txt into .deps/python"
+    /usr/bin/python3 -m pip install -q --disable-pip-version-check --no-deps --upgrade --target .deps/python \
+      -r benchmarks/requirements.txt
+    cp benchmarks/requirements.txt $marker
+  fi
+  for _ in 1 2; do  # what a wheel brings may need another
+    for library in $(ldd $libraries | awk '/not found/ {print $1}' | sort -u); do
+      [ -n "${wheels[$library]:-}" ] || { printf 'error: setup: %s needs %s: no wheel is known for it\n' \
+        "$libraries" "$library" >&2; exit 2; }
+      wheel "${wheels[$library]}"
+    done
+  done
+  PYTHONPATH=.deps/python /usr/bin/python3 -c 'import torch, torch.distributed.run'
+}
+
+if [ $benchmarks = yes ]; then
+  wheel "torch==$torch_version"  # also where PHALANX_LIBTORCH names another: the peers run on this one
+  python_peers
 fi
 say "everything is there"

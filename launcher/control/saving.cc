@@ -47,6 +47,7 @@ void take_shard_saved(Decision& decision, int rank, const protocol::ShardSaved& 
   shard = report.shard();
   save->samples = report.samples();
   save->tokens = report.tokens();
+  save->stall_seconds = std::max(save->stall_seconds, report.stall_seconds());
   if (++save->reported < state.ranks()) return;
   save->state = Save::State::kCommitting;
   decision.actions.emplace_back(commit_of(state, report.step()));
@@ -61,10 +62,12 @@ void take_save_failed(Decision& decision, int rank, const protocol::SaveFailed& 
 void take_committed(Decision& decision, const CheckpointCommitted& committed) {
   State& state = decision.state;
   const SavedState& saved = committed.state();
+  const auto save = state.saves.find(saved.step());
+  const double stall = save == state.saves.end() ? 0 : save->second.stall_seconds;
   state.saves.erase(state.saves.begin(), state.saves.upper_bound(saved.step()));
   if (!state.checkpoint || saved.step() >= state.checkpoint->step()) state.checkpoint = saved;
-  decision.record("checkpoint_committed").details = {{"step", saved.step()},
-                                                     {"directory", saved.directory()}};
+  decision.record("checkpoint_committed").details = {
+      {"step", saved.step()}, {"directory", saved.directory()}, {"stall_seconds", stall}};
   go_on(decision);
 }
 

@@ -78,6 +78,7 @@ struct Save {
   std::string failure;       // why it failed
   std::int64_t samples = 0;  // the cursor of the saved state
   std::int64_t tokens = 0;
+  double stall_seconds = 0;         // the largest of the ranks
   std::vector<std::string> shards;  // by rank
 };
 

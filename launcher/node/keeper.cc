@@ -132,9 +132,9 @@ int Keeper::run() {
   ready.mutable_node_ready()->set_name(node_.name());
   ready.mutable_node_ready()->set_keeper_pid(::getpid());
   report(std::move(ready));
+  workers_.nursery().start();  // first: no step begins before it has loaded Torch
   if (node_.with_controller()) controller_.start();
   agent_.start();
-  workers_.nursery().start();
   watch_agent();
   while (!exit_code_) {
     loop_.run_once();

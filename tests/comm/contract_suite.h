@@ -10,6 +10,9 @@ namespace phalanx::comm {
 struct ContractCase {
   std::string backend;
   std::vector<int> nodes;  // of each rank
+  friend void PrintTo(const ContractCase& value, std::ostream* out) {
+    *out << value.backend << ", nodes of ranks: " << testing::PrintToString(value.nodes);
+  }
 };
 
 inline std::string case_name(const testing::TestParamInfo<ContractCase>& info) {
@@ -43,8 +46,14 @@ TEST_P(Contract, MessagesArriveWholeAndInOrder) {
 }
 
 TEST_P(Contract, ThousandsOfSmallOperationsRunBackToBack) {
-  const auto cluster = start(plan("many_small", {{"rounds", 500}}));
-  for (const auto& result : cluster->results()) EXPECT_EQ(result.value("wrong", -1), 0) << result;
+  for (const std::string memory : {"registered", "heap"})
+    for (const int count : {7, 3000}) {
+      SCOPED_TRACE(memory + " memory, elements: " + std::to_string(count));
+      const auto cluster =
+          start(plan("many_small", {{"rounds", 300}, {"count", count}, {"memory", memory}}));
+      for (const auto& result : cluster->results())
+        EXPECT_EQ(result.value("wrong", -1), 0) << result;
+    }
 }
 
 TEST_P(Contract, OperationsOfSeveralGroupsOverlap) {

@@ -115,6 +115,7 @@ const std::vector<Action>& Scenario::shard(int rank, std::int64_t step) {
   said.mutable_shard_saved()->set_generation(state.generation);
   said.mutable_shard_saved()->set_step(step);
   said.mutable_shard_saved()->set_rank(rank);
+  said.mutable_shard_saved()->set_stall_seconds(0.5 * rank);
   said.mutable_shard_saved()->set_samples(step * 10);
   said.mutable_shard_saved()->set_tokens(step * 1000);
   said.mutable_shard_saved()->set_shard("shard " + std::to_string(rank));

@@ -58,6 +58,15 @@ TEST(CommFailure, ARankThatNeverComesIsNamed) {
     expect_error(result, Kind::kTimeout, 2);
 }
 
+TEST(CommFailure, NotTheOneThatWaitsItselfIsBlamed) {
+  for (const auto& nodes : {std::vector{0, 0, 0}, std::vector{0, 1, 2}, std::vector{0, 1, 1}}) {
+    SCOPED_TRACE(testing::PrintToString(nodes));
+    const auto cluster =
+        start({.scenario = "waits_in_a_row", .nodes = nodes, .deadline_ms = 1'500});
+    for (const json& result : cluster->results({1, 2})) expect_error(result, Kind::kTimeout, 0);
+  }
+}
+
 TEST(CommFailure, ARankThatIsCutOffIsNamed) {
   ClusterPlan plan{.scenario = "is_cut_off", .nodes = {0, 1, 2}};
   plan.arguments = {{"operation", "all_reduce"}, {"victim", 1}, {"count", 1'000'000}};

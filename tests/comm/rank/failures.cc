@@ -68,6 +68,23 @@ json suffers(RankContext& context) {
   return until_it_fails(context, *group);
 }
 
+// Rank 2 waits for rank 1 first; later rank 1 waits for rank 0, which never comes. Rank 2's
+// deadline passes first.
+json waits_in_a_row(RankContext& context) {
+  const auto communicator = context.join();
+  const auto group = communicator->make_group(context.everybody());
+  const int rank = context.rank();
+  std::vector<float> data(3);
+  if (rank > 0) group->receive(data, rank - 1).wait();
+  if (rank < 2) group->send(data, rank + 1).wait();
+  if (rank == 0) context.await_go();
+  if (rank == 1)
+    for (const auto later = Clock::now() + std::chrono::milliseconds(400); Clock::now() < later;)
+      std::this_thread::yield();
+  group->receive(data, rank - 1).wait();
+  return {{"error", "no error"}};
+}
+
 // The victim's connections break while all operate.
 json is_cut_off(RankContext& context) {
   const auto communicator = context.join();
@@ -174,7 +191,7 @@ const std::map<std::string, Scenario>& failure_scenarios() {
       {"suffers", suffers},   {"is_cut_off", is_cut_off},
       {"aborts", aborts},     {"mismatches", mismatches},
       {"re_forms", re_forms}, {"leaves_early", leaves_early},
-      {"forms", forms}};
+      {"forms", forms},       {"waits_in_a_row", waits_in_a_row}};
   return scenarios;
 }
 

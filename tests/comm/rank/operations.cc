@@ -1,5 +1,6 @@
 // Scenarios in which every operation gives what it promises.
 #include <algorithm>
+#include <ctime>
 #include <list>
 #include <thread>
 
@@ -131,18 +132,27 @@ json every_message(RankContext& context) {
   return findings.result();
 }
 
+// The caller changes its buffer as soon as an operation is done.
 json many_small(RankContext& context) {
   const auto communicator = context.join();
   const auto group = communicator->make_group(context.everybody());
   const int rounds = context.arguments()["rounds"], size = group->size();
-  std::vector<float> data(7);
+  Buffers buffers(*group, context.arguments()["memory"]);
+  const auto data = buffers.make(static_cast<std::size_t>(context.arguments()["count"]));
+  const auto all_are = [&](int value) {
+    return std::all_of(data.begin(), data.end(),
+                       [&](float found) { return found == static_cast<float>(value); });
+  };
   int wrong = 0;
   for (int round = 0; round < rounds; ++round) {
     std::fill(data.begin(), data.end(), static_cast<float>(group->rank() + round));
     group->all_reduce(data).wait();
-    wrong += data[6] != static_cast<float>(size * round + size * (size - 1) / 2);
+    wrong += !all_are(size * round + size * (size - 1) / 2);
+    std::fill(data.begin(), data.end(), static_cast<float>(group->rank() * round));
     group->broadcast(data, round % size).wait();
-    group->barrier().wait();
+    wrong += !all_are(round % size * round);
+    std::fill(data.begin(), data.end(), -1.0f);
+    if (round % 3 == 0) group->barrier().wait();
   }
   return {{"wrong", wrong}};
 }
@@ -186,6 +196,21 @@ json proceeds_alone(RankContext& context) {
   return {{"done", done}, {"small", small[2]}, {"large", large[999'999]}};
 }
 
+// What this process spends while it waits, until the deadline, for a rank that never comes.
+json waits_in_vain(RankContext& context) {
+  const auto communicator = context.join();
+  const auto group = communicator->make_group(context.everybody());
+  group->barrier().wait();
+  if (context.rank() == 0) context.await_go();
+  const std::clock_t before = std::clock();
+  try {
+    group->barrier().wait();
+  } catch (const CommError&) {
+    return {{"cpu", static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC}};
+  }
+  return {{"error", "no error"}};
+}
+
 json allocate_too_much(RankContext& context) {
   const auto communicator = context.join();
   const auto group = communicator->make_group(context.everybody());
@@ -217,6 +242,7 @@ const std::map<std::string, Scenario>& operation_scenarios() {
                                                          {"many_small", many_small},
                                                          {"overlap", overlap},
                                                          {"proceeds_alone", proceeds_alone},
+                                                         {"waits_in_vain", waits_in_vain},
                                                          {"allocate_too_much", allocate_too_much},
                                                          {"records", records}};
   return scenarios;

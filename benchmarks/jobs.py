@@ -1,0 +1,58 @@
+"""The models that both sides train, and the job file that `phalanx run` gets for each."""
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TRAIN_TOKENS = ROOT / "runs/corpus/train.tokens"
+
+
+@dataclass(frozen=True)
+class Model:
+    layers: int
+    width: int
+    heads: int
+    kv_heads: int
+    ffn_width: int
+    sequence_length: int
+    vocab_size: int
+    micro_batch: int  # sequences
+    accumulation: int  # micro-batches per rank and step
+
+    def parameters(self):
+        head = self.width // self.heads
+        attention = 2 * self.width * self.width + 2 * self.width * self.kv_heads * head
+        layer = attention + 3 * self.width * self.ffn_width + 2 * self.width
+        return self.layers * layer + 2 * self.vocab_size * self.width + self.width
+
+    def tokens_per_step(self, ranks):
+        return ranks * self.accumulation * self.micro_batch * self.sequence_length
+
+
+MODELS = {
+    "tiny": Model(2, 64, 4, 2, 128, 32, 512, 2, 1),
+    "S": Model(8, 512, 8, 4, 1408, 256, 8192, 4, 1),
+    "M": Model(12, 768, 12, 12, 2048, 512, 32000, 1, 2),
+}
+
+
+def write_job(folder, name, ranks, steps, checkpoint_every=0):
+    """The job file of model `name` in `folder`; its output is `folder`/output."""
+    model = MODELS[name]
+    shape = {key: value for key, value in vars(model).items() if key not in ("micro_batch", "accumulation")}
+    job = {
+        "name": f"benchmark-{name}",
+        "model": shape,
+        "data": {"train": [{"path": str(TRAIN_TOKENS)}]},
+        "train": {
+            "steps": steps,
+            "global_batch": ranks * model.micro_batch * model.accumulation,
+            "micro_batch": model.micro_batch,
+        },
+        "checkpoint": {"every": checkpoint_every, "keep": 1},
+        "launch": {"ranks_per_node": ranks},
+        "output": str(folder / "output"),
+    }
+    path = folder / "job.yaml"
+    path.write_text(json.dumps(job, indent=1))  # JSON is YAML
+    return path

@@ -1,0 +1,72 @@
+"""Measures, both sides in turn, and writes docs/benchmarks.md and every figure to build/benchmarks/results.json.
+
+Sections that are not measured this time keep what they had.
+"""
+import argparse
+import json
+import os
+import sys
+import time
+
+import all_reduce
+import checkpoint
+import recovery
+import startup
+import table
+import training
+from figures import Row
+from jobs import ROOT
+
+RESULTS = ROOT / "build/benchmarks/results.json"
+
+
+def load():
+    return " ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
+def train(repetitions):
+    return training.measure("S", steps=6, repetitions=repetitions, compiled=False)
+
+
+def train_large(repetitions):
+    compiled = training.measure("S", steps=6, repetitions=repetitions, compiled=True)
+    return compiled + training.measure("M", steps=3, repetitions=repetitions, compiled=True)
+
+
+SECTIONS = {
+    "startup": lambda repetitions: startup.measure(repetitions=repetitions),
+    "recovery": lambda repetitions: recovery.measure(repetitions=repetitions),
+    "training": train,
+    "training-large": train_large,
+    "all-reduce": lambda repetitions: all_reduce.measure(repetitions=repetitions),
+    "checkpoint": lambda repetitions: checkpoint.measure(repetitions=repetitions),
+}
+
+
+def measure(name, repetitions):
+    begin, load_before = time.monotonic(), load()
+    print(f"benchmarks: {name}, load average {load_before}", file=sys.stderr, flush=True)
+    rows = SECTIONS[name](repetitions)
+    told = table.circumstances(load_before, load(), time.monotonic() - begin)
+    return {"circumstances": told, "rows": [row.to_json() for row in rows]}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="benchmarks/run.sh", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="neither the model M nor torch.compile")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, help="measure only these")
+    parser.add_argument("--repetitions", type=int, default=3, help="launches of each side (default 3)")
+    options = parser.parse_args()
+    everything = [name for name in SECTIONS if not (options.quick and name == "training-large")]
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    for name in options.only or everything:
+        results[name] = measure(name, options.repetitions)
+        RESULTS.write_text(json.dumps(results, indent=1))
+        kept = [results[name] for name in SECTIONS if name in results]
+        text = table.markdown([(each["circumstances"], [Row(**row) for row in each["rows"]]) for each in kept])
+        table.write_page(text)
+    print(text)
+
+
+main()
