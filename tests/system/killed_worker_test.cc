@@ -1,5 +1,10 @@
 // Workers are killed, at any instant: the survivors go on in their processes, and nobody can tell
 // from the losses or from the final state.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+
 #include "tests/system/kills.h"
 
 namespace phalanx::system_test {
@@ -15,31 +20,7 @@ void expect_recovered_by(const LiveRun& run, const std::string& rung) {
   for (const auto& recovery : run.summary()["recoveries"]) EXPECT_EQ(recovery["rung"], rung);
 }
 
-TEST(KilledWorker, IsReplacedAtAnyInstantAndNobodyCanTell) {
-  Workshop workshop;
-  LiveRun reference(workshop, "reference", kLong);
-  ASSERT_EQ(reference.wait(), 0) << reference.console();
-  LiveRun run(workshop, "run", kLong);
-  Chance chance(1);
-  for (int kill = 0; kill < 10; ++kill) {
-    const auto workers = run.training_workers();
-    ASSERT_EQ(workers.size(), 4u);
-    if (kill % 2 == 0) {  // near a save: in it, in the validation before it, or just after
-      const std::int64_t step = (run.last_step() / 25 + 1) * 25;
-      ASSERT_TRUE(run.await_step(step));
-      chance.let_pass(milliseconds(4));
-    } else {
-      chance.let_pass(milliseconds(20));
-    }
-    strike(run, workers, {chance.below(4)});
-  }
-  ASSERT_EQ(run.wait(), 0) << run.console();
-  EXPECT_EQ(run.summary()["recoveries"].size(), 10u);
-  expect_recovered_by(run, "replica");
-  expect_equal(run, reference);
-  expect_no_step_lost_or_doubled(run, 1, 1200);
-  expect_nothing_left(workshop);
-}
+TEST(KilledWorker, IsReplacedAtAnyInstantAndNobodyCanTell) { expect_kills_change_nothing(1, 10); }
 
 TEST(KilledWorker, InTheFinalSaveIsReplacedOrNotNeededAnyMore) {
   Workshop workshop;

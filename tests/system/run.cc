@@ -207,11 +207,14 @@ std::vector<WorkerProcess> LiveRun::training_workers() {
   return found;
 }
 
-pid_t LiveRun::process(const std::string& name) const {
-  auto all = workshop_.processes();
-  std::erase_if(all, [&](const Process& process) { return process.name != name; });
-  EXPECT_EQ(all.size(), 1u) << name;
-  return all.size() == 1 ? all.front().pid : 0;
+pid_t LiveRun::find(const std::string& name) const {
+  for (const auto& process : workshop_.processes())
+    if (process.name == name) return process.pid;
+  return 0;
+}
+
+pid_t LiveRun::keeper(std::size_t node) const {
+  return Json::parse(text_of(output() / "run.json"))["keeper_pids"].at(node);
 }
 
 std::vector<fs::path> LiveRun::checkpoints() const {
@@ -244,9 +247,7 @@ Json final_state(const LiveRun& run) {
   for (const auto& shard : manifest.shards)
     for (const auto& stored : shard.regions) {
       Json key = {stored.kind, stored.region.tensor, stored.region.offset, stored.region.extent};
-      std::string hex;
-      for (const unsigned char byte : stored.checksum) hex += std::to_string(byte) + ".";
-      state["regions"][key.dump()] = hex;
+      state["regions"][key.dump()] = stored.checksum;
     }
   return state;
 }

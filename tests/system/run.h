@@ -82,8 +82,9 @@ class LiveRun {
   std::vector<WorkerProcess> workers() const;  // by rank
   // The same once all of them are in training.
   std::vector<WorkerProcess> training_workers();
-  // Its process of this name; the test fails when there is not exactly one.
-  pid_t process(const std::string& name) const;
+  // A process of the workshop of this name; 0 when there is none.
+  pid_t find(const std::string& name) const;
+  pid_t keeper(std::size_t node) const;
   std::vector<std::filesystem::path> checkpoints() const;
 
  private:
