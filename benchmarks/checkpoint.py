@@ -8,14 +8,14 @@ RANKS = 2
 EVERY = 1  # steps
 
 
-def measure(model="S", checkpoints=3):
+def measure(model="S", checkpoints=3, repetitions=2):
     state_bytes = MODELS[model].parameters() * 3 * 4  # parameters and two moments, fp32
     shard = state_bytes // RANKS
     program = compile_c("cc", ROOT / "benchmarks/memcpy.c")
     what = f"{model}, {RANKS} ranks, {shard / 1e6:.0f} MB each"
     row = Row("Stall of training by a checkpoint", what, "ms", "lower")
     first = Row("Stall of training by a checkpoint", what + ", the first of a run", "ms", "lower")
-    for _ in range(2):
+    for _ in range(repetitions):
         with PhalanxJob(model, RANKS, EVERY * (checkpoints + 1), EVERY) as job:
             job.wait_for_end()
             stalls = [event["stall_seconds"] * 1e3 for event in job.events("checkpoint_committed")]

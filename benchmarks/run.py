@@ -1,4 +1,7 @@
-"""Measures every row, both sides in turn, and writes build/benchmarks/results.json and docs/benchmarks.md."""
+"""Measures, both sides in turn, and writes docs/benchmarks.md and every figure to build/benchmarks/results.json.
+
+Sections that are not measured this time keep what they had.
+"""
 import argparse
 import json
 import os
@@ -11,47 +14,59 @@ import recovery
 import startup
 import table
 import training
+from figures import Row
 from jobs import ROOT
 
-SECTIONS = ("startup", "recovery", "training", "all_reduce", "checkpoint")
+RESULTS = ROOT / "build/benchmarks/results.json"
 
 
 def load():
     return " ".join(f"{value:.1f}" for value in os.getloadavg())
 
 
-def measure(section, quick):
-    if section == "startup":
-        return startup.measure()
-    if section == "recovery":
-        return recovery.measure()
-    if section == "training":
-        small = training.measure("S", steps=6, repetitions=3, compiled=not quick)
-        large = [] if quick else training.measure("M", steps=3, repetitions=2, compiled=True)
-        return small + large
-    if section == "all_reduce":
-        return all_reduce.measure()
-    return checkpoint.measure()
+def train(repetitions):
+    return training.measure("S", steps=6, repetitions=repetitions, compiled=False)
+
+
+def train_large(repetitions):
+    compiled = training.measure("S", steps=6, repetitions=repetitions, compiled=True)
+    return compiled + training.measure("M", steps=3, repetitions=repetitions, compiled=True)
+
+
+SECTIONS = {
+    "startup": lambda repetitions: startup.measure(repetitions=repetitions),
+    "recovery": lambda repetitions: recovery.measure(repetitions=repetitions),
+    "training": train,
+    "training-large": train_large,
+    "all-reduce": lambda repetitions: all_reduce.measure(repetitions=repetitions),
+    "checkpoint": lambda repetitions: checkpoint.measure(repetitions=repetitions),
+}
+
+
+def measure(name, repetitions):
+    begin, load_before = time.monotonic(), load()
+    print(f"benchmarks: {name}, load average {load_before}", file=sys.stderr, flush=True)
+    rows = SECTIONS[name](repetitions)
+    told = table.circumstances(load_before, load(), time.monotonic() - begin)
+    return {"circumstances": told, "rows": [row.to_json() for row in rows]}
 
 
 def main():
     parser = argparse.ArgumentParser(prog="benchmarks/run.sh", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="neither the model M nor torch.compile")
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, help="print these sections, and leave the page as it is")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, help="measure only these")
+    parser.add_argument("--repetitions", type=int, default=3, help="launches of each side (default 3)")
     options = parser.parse_args()
-    begin, load_before = time.monotonic(), load()
-    rows = []
-    for section in options.only or SECTIONS:
-        print(f"benchmarks: {section}, load average {load()}", file=sys.stderr, flush=True)
-        rows += measure(section, options.quick)
-    circumstances = table.circumstances(sys.argv[1:], load_before, load(), time.monotonic() - begin)
-    text = table.markdown(rows, circumstances)
-    print(text)
-    results = ROOT / "build/benchmarks/results.json"
-    results.parent.mkdir(parents=True, exist_ok=True)
-    results.write_text(json.dumps({"circumstances": circumstances, "rows": [row.to_json() for row in rows]}, indent=1))
-    if not options.only:
+    everything = [name for name in SECTIONS if not (options.quick and name == "training-large")]
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    for name in options.only or everything:
+        results[name] = measure(name, options.repetitions)
+        RESULTS.write_text(json.dumps(results, indent=1))
+        kept = [results[name] for name in SECTIONS if name in results]
+        text = table.markdown([(each["circumstances"], [Row(**row) for row in each["rows"]]) for each in kept])
         table.write_page(text)
+    print(text)
 
 
 main()

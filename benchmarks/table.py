@@ -16,25 +16,27 @@ def number(value):
 
 
 def output_of(*command):
-    answer = subprocess.run(command, capture_output=True, text=True)
-    return answer.stdout.strip() if answer.returncode == 0 else "none"
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        return f"no {command[0]}"
+    return answer.stdout.strip() or f"no {command[0]}"
 
 
-def circumstances(arguments, load_before, load_after, seconds):
+def machine():
     cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                 if line.startswith("model name")), platform.processor())
     memory = int(Path("/proc/meminfo").read_text().split()[1]) >> 20
-    torch = (ROOT / ".deps/python/torch/version.py").read_text().split("'")[1]
-    mpi = output_of("mpirun", "--version").splitlines()[0]
+    torch = next((ROOT / ".deps/python").glob("torch-*.dist-info")).stem.removeprefix("torch-")
+    mpi = output_of("mpirun", "--version").splitlines()[0].replace("mpirun (Open MPI)", "Open MPI")
+    return (f"{os.cpu_count()} cores of {cpu}, {memory} GiB, Linux {platform.release()}; torch {torch}, "
+            f"Python {platform.python_version()}, {mpi}, {output_of('g++', '--version').splitlines()[0]}.")
+
+
+def circumstances(load_before, load_after, seconds):
+    date = time.strftime("%Y-%m-%d", time.gmtime())
     commit = output_of("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
-    return [
-        f"- {time.strftime('%Y-%m-%d', time.gmtime())}, commit {commit}, "
-        f"`{' '.join(['benchmarks/run.sh', *arguments])}`, {seconds / 60:.0f} minutes",
-        f"- {os.cpu_count()} cores of {cpu}, {memory} GiB, Linux {platform.release()}",
-        f"- torch {torch}, Python {platform.python_version()}, {mpi}, {output_of('g++', '--version').splitlines()[0]}",
-        f"- load average over 1, 5 and 15 minutes: before {load_before}, after {load_after}",
-        "",
-    ]
+    return f"{date}, commit {commit}, {seconds:.0f} s; load average before {load_before}, after {load_after}."
 
 
 def section(name, rows):
@@ -49,10 +51,13 @@ def section(name, rows):
     return lines + [""]
 
 
-def markdown(rows, circumstances_lines):
-    lines = list(circumstances_lines)
-    for name in dict.fromkeys(row.section for row in rows):
-        lines += section(name, [row for row in rows if row.section == name])
+def markdown(sections):
+    """`sections`: a list of (circumstances, rows), as run.py keeps them."""
+    lines = [machine(), ""]
+    for told, rows in sections:
+        for name in dict.fromkeys(row.section for row in rows):
+            heading, *table = section(name, [row for row in rows if row.section == name])
+            lines += [heading, "", told, *table]
     return "\n".join(lines)
 
 

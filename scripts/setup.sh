@@ -89,10 +89,12 @@ python_peers() {
       -r benchmarks/requirements.txt
     cp benchmarks/requirements.txt $marker
   fi
-  for library in $(ldd $libraries | awk '/not found/ {print $1}'); do
-    [ -n "${wheels[$library]:-}" ] || { printf 'error: setup: %s needs %s: no wheel is known for it\n' \
-      "$libraries" "$library" >&2; exit 2; }
-    wheel "${wheels[$library]}"
+  for _ in 1 2; do  # what a wheel brings may need another
+    for library in $(ldd $libraries | awk '/not found/ {print $1}' | sort -u); do
+      [ -n "${wheels[$library]:-}" ] || { printf 'error: setup: %s needs %s: no wheel is known for it\n' \
+        "$libraries" "$library" >&2; exit 2; }
+      wheel "${wheels[$library]}"
+    done
   done
   PYTHONPATH=.deps/python /usr/bin/python3 -c 'import torch, torch.distributed.run'
 }

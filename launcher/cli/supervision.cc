@@ -173,7 +173,6 @@ class Supervision {
     }
     if (happening.has_ended()) {
       ended_ = happening.ended();
-      client_.reset();  // the controller waits at its end for its connections to go
       goodbye_ = Clock::now() + kGoodbye;
       client_.reset();  // the controller waits until its connections are closed
     }

@@ -19,9 +19,8 @@ TEST(Ending, OfADivergedRunNamesStepRankPlaceAndSamples) {
   EXPECT_EQ(run.wait(), 14) << run.console();
   const std::string cause = run.summary()["first_cause"];
   EXPECT_THAT(
-      cause,
-      ContainsRegex(
-          "step [0-9]+: .*rank [0-3], .*(layers|norm|head|embedding|loss).*, samples [0-9]+"));
+      cause, ContainsRegex(
+                 "rank [0-3]: step [0-9]+: .*(layers|norm|head|embedding|loss).*, samples [0-9]+"));
   EXPECT_EQ(run.summary()["exit_code"], 14);
   EXPECT_THAT(run.console(), HasSubstr(cause));
   expect_nothing_left(workshop);

@@ -247,9 +247,7 @@ Json final_state(const LiveRun& run) {
   for (const auto& shard : manifest.shards)
     for (const auto& stored : shard.regions) {
       Json key = {stored.kind, stored.region.tensor, stored.region.offset, stored.region.extent};
-      std::string hex;
-      for (const unsigned char byte : stored.checksum) hex += std::to_string(byte) + ".";
-      state["regions"][key.dump()] = hex;
+      state["regions"][key.dump()] = stored.checksum;
     }
   return state;
 }
