@@ -31,7 +31,9 @@ void expect_kills_change_nothing(unsigned seed, int kills) {
   ASSERT_EQ(reference.wait(), 0) << reference.console();
   LiveRun run(workshop, "run", arguments);
   Chance chance(seed);
-  for (int kill = 0; kill < kills; ++kill) {
+  int struck = 0;
+  // A fast machine may come near the end before all kills.
+  for (int kill = 0; kill < kills && run.last_step() < kSteps - 10 * kSaveEvery; ++kill) {
     const auto workers = run.training_workers();
     ASSERT_EQ(workers.size(), 4u);
     if (kill % 2 == 0) {  // in a save, in the validation before it, or just after
@@ -41,10 +43,12 @@ void expect_kills_change_nothing(unsigned seed, int kills) {
       chance.let_pass(milliseconds(20));
     }
     strike(run, workers, {chance.below(4)});
+    ++struck;
   }
+  EXPECT_GE(struck, kills / 2);
   ASSERT_EQ(run.wait(), 0) << run.console();
   const auto recoveries = run.summary()["recoveries"];
-  EXPECT_EQ(recoveries.size(), static_cast<std::size_t>(kills));
+  EXPECT_EQ(recoveries.size(), static_cast<std::size_t>(struck));
   for (const auto& recovery : recoveries) EXPECT_EQ(recovery["rung"], "replica");
   expect_equal(run, reference);
   expect_no_step_lost_or_doubled(run, 1, kSteps);

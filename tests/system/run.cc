@@ -139,8 +139,9 @@ int LiveRun::wait(double seconds) {
 std::string LiveRun::console() const { return text_of(console_); }
 
 bool LiveRun::await(const std::string& what, const std::function<bool()>& condition) {
-  const bool looked = system_test::await([&] { return condition() || ended(); }, 60);
-  if (looked && condition()) return true;
+  bool holds = false;  // what held once may hold no more a moment later
+  (void)system_test::await([&] { return (holds = condition()) || ended(); }, 60);
+  if (holds || condition()) return true;
   ADD_FAILURE() << name_ << ": waited in vain for " << what
                 << (ended() ? "; it has ended with " + std::to_string(code_) : "")
                 << "; its console:\n"
