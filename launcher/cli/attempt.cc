@@ -59,6 +59,11 @@ Attempt plan_attempt(const config::Job& job, const std::string& resume) {
     return attempt;
   }
   if (resume != "auto" && resume != "must") {
+    if (!std::filesystem::is_directory(resume))
+      throw RefusedError(
+          "--resume: expected auto, must, never or the folder of a checkpoint, found `" + resume +
+              "`",
+          "`phalanx ckpt ls` lists checkpoints");
     go_on_from(attempt, resume, checkpoint::read_checked(resume), job);
     return attempt;
   }

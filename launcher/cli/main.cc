@@ -40,7 +40,7 @@ int guarded(const std::function<void()>& body) {
     body();
     return 0;
   } catch (const config::ConfigError& error) {
-    std::cerr << error.what();
+    std::cerr << error.what() << '\n';
     return static_cast<int>(ExitCode::kConfiguration);
   } catch (const launcher::RefusedError& error) {
     return say(error, ExitCode::kConfiguration);

@@ -228,6 +228,11 @@ class Supervision {
       std::cerr << fmt::format("{}: {}\n", ended_->outcome(), job_.output);
       return;
     }
+    if (ended_->outcome() == "stopped" && ended_->first_cause().empty()) {
+      std::cerr << fmt::format("stopped, state saved: {}\nhelp: run the job again to go on\n",
+                               job_.output);
+      return;
+    }
     std::cerr << fmt::format("error: {}\n", ended_->first_cause());
     if (!ended_->help().empty()) std::cerr << fmt::format("help: {}\n", ended_->help());
   }

@@ -36,7 +36,7 @@ struct Client::Channel {
         fmt::format("the controller at {}: {}", address, status.error_message()),
         status.error_code() == grpc::StatusCode::UNAUTHENTICATED
             ? "the token is in run.json of the run's output"
-            : "see whether the run is still there: phalanx ls");
+            : "see whether the run is still there: phalanx status");
   }
   template <class Request, class Answer>
   Answer call(grpc::Status (Control::Stub::*method)(grpc::ClientContext*, const Request&, Answer*),
