@@ -26,13 +26,12 @@ void Daemon::start() {
     command.descriptors = {{1, log.get()}, {2, log.get()}, {3, theirs.get()}};
     command.death_signal = SIGKILL;
     pid_ = start_process(command);
-    peer_ = std::make_unique<FramePeer>(
-        loop_, FrameChannel(std::move(ours)),
-        FramePeer::Handlers{handlers_.on_frame,
-                            [this](const std::string& garbage) {
-                              if (!garbage.empty()) kill(garbage);
-                            },
-                            handlers_.on_room});
+    peer_ = std::make_unique<FramePeer>(loop_, FrameChannel(std::move(ours)),
+                                        FramePeer::Handlers{handlers_.on_frame,
+                                                            [this](const std::string& garbage) {
+                                                              if (!garbage.empty()) kill(garbage);
+                                                            },
+                                                            handlers_.on_room});
   } catch (const SystemError& error) {
     return try_again(error.what());
   }
@@ -62,9 +61,8 @@ void Daemon::try_again(const std::string& how) {
   const auto when = policy_.after_death(Clock::now());
   if (!when) {
     ending_ = true;
-    return handlers_.on_given_up(program_.name + " keeps dying: " + how +
-                                 "; the last lines of " + program_.log.string() + ":\n" +
-                                 last_lines(program_.log));
+    return handlers_.on_given_up(program_.name + " keeps dying: " + how + "; the last lines of " +
+                                 program_.log.string() + ":\n" + last_lines(program_.log));
   }
   loop_.at(*when, [this] { start(); });
 }

@@ -106,11 +106,11 @@ Keeper::Keeper(FrameChannel launcher, const KeeperStart& node)
       launcher_(loop_, std::move(launcher),
                 {[this](Frame& frame) { launcher_said(frame); },
                  [this](const std::string&) { exit_code_ = static_cast<int>(ExitCode::kBug); }}),
-      controller_(loop_, own_program(node_, "controller"),
-                  RestartPolicy(kControllerCrashes, kControllerMemory),
-                  {[this] { controller_started(); },
-                   [this](Frame& frame) { controller_said(frame); }, [] {},
-                   [this](const std::string& why) { controller_given_up(why); }}),
+      controller_(
+          loop_, own_program(node_, "controller"),
+          RestartPolicy(kControllerCrashes, kControllerMemory),
+          {[this] { controller_started(); }, [this](Frame& frame) { controller_said(frame); },
+           [] {}, [this](const std::string& why) { controller_given_up(why); }}),
       agent_(loop_, own_program(node_, "agent"), RestartPolicy(0, kAgentMemory),
              {[this] { agent_started(); }, [this](Frame& frame) { agent_said(frame); },
               [this] { link_.pump(); }, [](const std::string&) {}}),
@@ -240,8 +240,8 @@ void Keeper::agent_said(const Frame& frame) {
   if (message.has_reconnected()) link_.connected(*agent_.peer());
   if (message.has_command() && link_.accept(message.command())) obey(message.command());
   if (phase_ == Phase::kReported && link_.waiting() == 0) close();
-  if (message.has_silent() && workers_.holds(message.silent().slot(),
-                                             static_cast<pid_t>(message.silent().pid()))) {
+  if (message.has_silent() &&
+      workers_.holds(message.silent().slot(), static_cast<pid_t>(message.silent().pid()))) {
     NodeReport silent;
     *silent.mutable_worker_silent() = message.silent();
     report(std::move(silent));
