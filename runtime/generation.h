@@ -29,7 +29,8 @@ class Generation {
   ~Generation();
 
   // Restores the state, trains to the last step (or until a stop is agreed on), saves, and reports
-  // Finished. Throws CommError when the generation is over before that.
+  // Finished. Throws CommError when the generation is over before that, CheckpointError when the
+  // state cannot be loaded.
   void run();
 
  private:

@@ -61,6 +61,16 @@ protocol::FromWorker fault_message(const comm::CommError& error) {
   return message;
 }
 
+protocol::FromWorker damage_message(std::uint64_t generation, const std::string& directory,
+                                    const checkpoint::CheckpointError& error) {
+  protocol::FromWorker message;
+  auto& damaged = *message.mutable_checkpoint_damaged();
+  damaged.set_generation(generation);
+  damaged.mutable_checkpoint()->set_directory(directory);
+  damaged.mutable_checkpoint()->set_reason(error.what());
+  return message;
+}
+
 protocol::FromWorker candidate_message(const Holding& holding, std::uint64_t left_generation,
                                        const comm::Listener& listener) {
   protocol::FromWorker message;
@@ -83,6 +93,7 @@ void serve(Worker& worker) {
     auto summons = worker.keeper.await_roster();
     if (!summons) return;
     left = summons->roster.generation();
+    const std::string source = summons->roster.checkpoint();
     try {
       Generation(worker, std::move(*summons)).run();
       worker.keeper.await_end_of(left);
@@ -90,6 +101,9 @@ void serve(Worker& worker) {
       std::fprintf(stderr, "generation %llu is over: %s\n", static_cast<unsigned long long>(left),
                    error.what());
       worker.keeper.send(fault_message(error));
+    } catch (const checkpoint::CheckpointError& error) {
+      std::fprintf(stderr, "%s cannot be loaded: %s\n", source.c_str(), error.what());
+      worker.keeper.send(damage_message(left, source, error));
     }
   }
 }
@@ -139,8 +153,6 @@ int run_worker(FrameChannel channel, const FileDescriptor& black_box_file) {
     return fail(keeper, ExitCode::kConfiguration, error.what(), error.help());
   } catch (const DataError& error) {
     return fail(keeper, ExitCode::kData, error.what(), error.help());
-  } catch (const checkpoint::CheckpointError& error) {
-    return fail(keeper, ExitCode::kNoCheckpoint, error.what(), error.help());
   } catch (const StorageError& error) {
     return fail(keeper, ExitCode::kStorage, error.what(), error.help());
   } catch (const DivergedError& error) {

@@ -78,7 +78,15 @@ std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const A
   controller.set_token(start.token());
   controller.set_resume(attempt.checkpoint);
   controller.set_resume_step(attempt.step);
+  controller.set_resume_is_chosen(attempt.chosen);
+  for (const auto& checkpoint : attempt.damaged) *controller.add_passed_over() = checkpoint;
   return starts;
+}
+
+void warn(const std::vector<protocol::PassedOver>& checkpoints) {
+  for (const auto& checkpoint : checkpoints)
+    std::cerr << fmt::format("warning: passed over {}: {}\n", checkpoint.directory(),
+                             checkpoint.reason());
 }
 
 void write_job(const config::Job& job, int attempt) {
@@ -103,8 +111,9 @@ int run(const RunOptions& options) {
 
   const auto lock = lock_output(job.output);
   const Attempt attempt = plan_attempt(job, options.resume);
-  for (const auto& note : attempt.notes) std::cerr << "warning: " << note << '\n';
+  warn(attempt.incomplete);
   if (attempt.finished) {
+    warn(attempt.damaged);
     std::cerr << fmt::format("finished already: {} is at step {} of {}\n", attempt.checkpoint,
                              attempt.step, job.train.steps);
     return static_cast<int>(protocol::ExitCode::kDone);

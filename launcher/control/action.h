@@ -37,6 +37,12 @@ struct CommitCheckpoint {
   std::vector<std::string> shards;  // by rank: checkpoint::encode(ShardInfo)
 };
 
+// Looks for the newest checkpoint that the attempt may begin from, beside these directories.
+// Answered by CheckpointFound.
+struct FindCheckpoint {
+  std::vector<std::string> except;
+};
+
 // A line of events.jsonl.
 struct Record {
   using Value = std::variant<std::int64_t, double, std::string>;
@@ -69,6 +75,7 @@ struct EndJob {
   Verdict verdict;
 };
 
-using Action = std::variant<Send, ClaimGeneration, CommitCheckpoint, Record, RecordStep, EndJob>;
+using Action = std::variant<Send, ClaimGeneration, CommitCheckpoint, FindCheckpoint, Record,
+                            RecordStep, EndJob>;
 
 }  // namespace phalanx::control

@@ -65,6 +65,8 @@ void take_committed(Decision& decision, const CheckpointCommitted& committed) {
   const auto save = state.saves.find(saved.step());
   const double stall = save == state.saves.end() ? 0 : save->second.stall_seconds;
   state.saves.erase(state.saves.begin(), state.saves.upper_bound(saved.step()));
+  std::erase_if(state.passed_over,
+                [&](const auto& old) { return old.directory() == saved.directory(); });
   if (!state.checkpoint || saved.step() >= state.checkpoint->step()) state.checkpoint = saved;
   decision.record("checkpoint_committed").details = {
       {"step", saved.step()}, {"directory", saved.directory()}, {"stall_seconds", stall}};

@@ -142,8 +142,10 @@ struct State {
   double tokens_per_second = 0;
 
   // Checkpoints.
-  std::map<std::int64_t, Save> saves;    // by step
-  std::optional<SavedState> checkpoint;  // the newest complete one
+  std::map<std::int64_t, Save> saves;             // by step
+  std::optional<SavedState> checkpoint;           // the newest complete one that is not passed over
+  std::vector<protocol::PassedOver> passed_over;  // no rank can load these
+  bool searching = false;                         // for a checkpoint in the place of those
 
   // The end.
   std::optional<StopRequest::Why> stop;

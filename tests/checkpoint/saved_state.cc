@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "base/philox.h"
 
 namespace phalanx::checkpoint {
@@ -108,6 +110,14 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& output, Check
                                       std::uint64_t generation, int parts) {
   const auto partial = partial_path(output, id, generation);
   return commit(partial, write_shards(partial, id, generation, parts));
+}
+
+void flip_bits(const std::filesystem::path& path, std::uint64_t position, unsigned char mask) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(position));
+  const int byte = file.get();
+  file.seekp(static_cast<std::streamoff>(position));
+  file.put(static_cast<char>(byte ^ mask));
 }
 
 void expect_state(const std::filesystem::path& checkpoint, int parts) {
