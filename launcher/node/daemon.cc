@@ -26,13 +26,12 @@ void Daemon::start() {
     command.descriptors = {{1, log.get()}, {2, log.get()}, {3, theirs.get()}};
     command.death_signal = SIGKILL;
     pid_ = start_process(command);
-    peer_ = std::make_unique<FramePeer>(
-        loop_, FrameChannel(std::move(ours)),
-        FramePeer::Handlers{handlers_.on_frame,
-                            [this](const std::string& garbage) {
-                              if (!garbage.empty()) kill(garbage);
-                            },
-                            handlers_.on_room});
+    peer_ = std::make_unique<FramePeer>(loop_, FrameChannel(std::move(ours)),
+                                        FramePeer::Handlers{handlers_.on_frame,
+                                                            [this](const std::string& garbage) {
+                                                              if (!garbage.empty()) kill(garbage);
+                                                            },
+                                                            handlers_.on_room});
   } catch (const SystemError& error) {
     return try_again(error.what());
   }
@@ -44,6 +43,16 @@ void Daemon::died(const std::string& how) {
   peer_->drain();
   peer_.reset();
   if (!ending_) try_again(how);
+}
+
+protocol::NodeReport Daemon::started() const {
+  protocol::NodeReport report;
+  auto& started = *report.mutable_daemon_started();
+  started.set_pid(pid_);
+  started.set_starts(starts_);
+  started.set_name(program_.name.substr(program_.name.rfind('-') + 1));  // phalanx-agent
+  started.set_previous_death(previous_death_);
+  return report;
 }
 
 void Daemon::end() {
@@ -58,13 +67,13 @@ void Daemon::kill(const std::string& why) {
 }
 
 void Daemon::try_again(const std::string& how) {
+  previous_death_ = how;
   add_line(program_.log, "phalanx-keeper: " + program_.name + ": " + how);
   const auto when = policy_.after_death(Clock::now());
   if (!when) {
     ending_ = true;
-    return handlers_.on_given_up(program_.name + " keeps dying: " + how +
-                                 "; the last lines of " + program_.log.string() + ":\n" +
-                                 last_lines(program_.log));
+    return handlers_.on_given_up(program_.name + " keeps dying: " + how + "; the last lines of " +
+                                 program_.log.string() + ":\n" + last_lines(program_.log));
   }
   loop_.at(*when, [this] { start(); });
 }

@@ -1,10 +1,9 @@
 #include "launcher/node/workers.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
@@ -82,8 +81,8 @@ Workers::Workers(EventLoop& loop, const protocol::KeeperStart& node, Handlers ha
       node_(node),
       handlers_(std::move(handlers)),
       nursery_(loop, nursery_program(node), RestartPolicy(kNurseryDeaths, kNurseryMemory),
-               {[this] { nursery_started(); }, [this](Frame& frame) { nursery_said(frame); },
-                [] {}, [this](const std::string& why) { nursery_given_up(why); }}),
+               {[this] { nursery_started(); }, [this](Frame& frame) { nursery_said(frame); }, [] {},
+                [this](const std::string& why) { nursery_given_up(why); }}),
       workers_(static_cast<std::size_t>(node.slots())) {}
 
 Workers::Worker* Workers::find(int slot) {
@@ -171,6 +170,7 @@ void Workers::forked(int slot, pid_t pid) {
 
 // What its predecessor was at is lost with it: a worker whose pid was not told has not been let go.
 void Workers::nursery_started() {
+  handlers_.report(nursery_.started());
   if (forking_) {
     find(*forking_)->peer.reset();
     to_fork_.push_front(*forking_);
@@ -228,13 +228,12 @@ void Workers::begin(const protocol::Roster& roster) {
       ranks[place.slot()] = place.rank();
   if (ranks.empty()) return;
   try {
-    memory_ = GenerationMemory(roster.generation(), static_cast<int>(ranks.size()),
-                               node_.arena_bytes());
+    memory_ =
+        GenerationMemory(roster.generation(), static_cast<int>(ranks.size()), node_.arena_bytes());
   } catch (const SystemError& error) {
-    return handlers_.report(
-        node_failed(ExitCode::kOutOfMemory,
-                    fmt::format("{}: generation {}: {}", node_.name(), roster.generation(),
-                                error.what())));
+    return handlers_.report(node_failed(
+        ExitCode::kOutOfMemory,
+        fmt::format("{}: generation {}: {}", node_.name(), roster.generation(), error.what())));
   }
   ToWorker message;
   *message.mutable_roster() = roster;
