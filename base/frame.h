@@ -38,8 +38,8 @@ class FrameChannel {
   [[nodiscard]] bool try_send(const std::string& payload, const std::vector<int>& descriptors = {});
 
   enum class Status { kFrame, kNothingYet, kEnd };
-  // The next frame, waiting until `deadline` at most; kNothingYet when none came. Throws SystemError
-  // for a packet that is no frame: the peer is broken.
+  // The next frame, waiting until `deadline` at most; kNothingYet when none came. Throws
+  // SystemError for a packet that is no frame: the peer is broken.
   Status receive(Frame& frame, TimePoint deadline);
 
  private:

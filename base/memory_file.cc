@@ -32,7 +32,8 @@ SystemError no_memory(const std::string& name, std::size_t bytes, const std::str
 }  // namespace
 
 FileDescriptor create_memory_file(const std::string& name, std::size_t bytes) {
-  // Asking for more would not fail: the kernel would kill processes until it is there, or nothing is left.
+  // Asking for more would not fail: the kernel would kill processes until it is there, or nothing
+  // is left.
   if (const auto available = available_memory(); bytes > available)
     throw no_memory(name, bytes, std::to_string(available) + " available");
   FileDescriptor file(::memfd_create(name.c_str(), MFD_CLOEXEC));

@@ -54,8 +54,8 @@ void become_subreaper();
 // Asks for `signal` when the parent dies, and dies at once if the parent is no longer
 // `expected_parent`.
 void die_with_parent(pid_t expected_parent, int signal);
-// From now on these signals are ignored, here and in what is forked from here; a started program has
-// them as usual.
+// From now on these signals are ignored, here and in what is forked from here; a started program
+// has them as usual.
 void ignore_signals(std::initializer_list<int> signals);
 // Standard output and error go to `file` from now on.
 void redirect_output(const FileDescriptor& file);

@@ -52,15 +52,30 @@ function(phalanx_proto target file)
   endif()
 endfunction()
 
-# phalanx_test(NAME LABEL SOURCES file... LINKS target... [TIMEOUT seconds]): a GoogleTest program; every TEST is a
-# ctest entry of its own with the label `quick` or `full`.
+# Half of a clean build is tests, and most of a test's compilation is these headers and its optimization.
+set(phalanx_test_headers <gtest/gtest.h> <gmock/gmock.h>)
+set(phalanx_test_optimization $<$<CONFIG:Release>:-O0>)
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/test_headers.cc CONTENT "")
+add_library(phalanx_test_headers STATIC ${PROJECT_BINARY_DIR}/test_headers.cc)
+target_compile_options(phalanx_test_headers PRIVATE ${phalanx_test_optimization})
+target_link_libraries(phalanx_test_headers PRIVATE phalanx_options GTest::gtest GTest::gmock)
+target_precompile_headers(phalanx_test_headers PRIVATE ${phalanx_test_headers})
+
+# phalanx_test(NAME LABEL SOURCES file... LINKS target... [TIMEOUT seconds] [HEADERS header...]): a GoogleTest
+# program; every TEST is a ctest entry of its own with the label `quick` or `full`. HEADERS are precompiled for it.
 function(phalanx_test name label)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINKS;PROPERTIES" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINKS;HEADERS;PROPERTIES" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_options(${name} PRIVATE ${phalanx_test_optimization})
+  if(arg_HEADERS)
+    target_precompile_headers(${name} PRIVATE ${phalanx_test_headers} ${arg_HEADERS})
+  else()
+    target_precompile_headers(${name} REUSE_FROM phalanx_test_headers)
+  endif()
   include(GoogleTest)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${label} TIMEOUT ${arg_TIMEOUT} ${arg_PROPERTIES})

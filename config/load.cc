@@ -39,8 +39,7 @@ std::vector<Setting> settings(const schema::Job& job, const Findings& findings) 
   return result;
 }
 
-LoadedJob load(const JobFile& file, const std::vector<std::string>& overrides,
-               Findings& findings) {
+LoadedJob load(const JobFile& file, const std::vector<std::string>& overrides, Findings& findings) {
   const auto job = fill(file, overrides, findings);
   auto problems = findings.take_problems();
   for (auto& problem : problems) problem.excerpt = file.excerpt(problem.place);

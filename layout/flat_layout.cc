@@ -3,7 +3,7 @@
 namespace phalanx::layout {
 namespace {
 
-constexpr std::int64_t kAlignment = 16;             // elements
+constexpr std::int64_t kAlignment = 16;  // elements
 // bytes: what comm keeps for each of a rank's few groups (comm/native/node_memory.h)
 constexpr std::uint64_t kGroupMemory = 8 << 20;
 

@@ -2,15 +2,18 @@
 # Installs what Phalanx builds on, and nothing that is there already:
 #   Debian packages (with sudo when not root), and LibTorch from the pinned wheel into .deps/python,
 #   unless PHALANX_LIBTORCH names one. Takes seconds when nothing is missing.
-# Usage: scripts/setup.sh [--benchmarks]    --benchmarks: also what the peers in benchmarks/ need in Python
+# Usage: scripts/setup.sh [--benchmarks] [--lint]
+#   --benchmarks: also what the peers in benchmarks/ need; --lint: also what scripts/lint.sh needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 benchmarks=no
+lint=no
 for argument in "$@"; do
   case $argument in
     --benchmarks) benchmarks=yes ;;
-    *) printf 'error: setup: expected --benchmarks or nothing, found %s\n' "$argument" >&2; exit 2 ;;
+    --lint) lint=yes ;;
+    *) printf 'error: setup: expected --benchmarks, --lint or nothing, found %s\n' "$argument" >&2; exit 2 ;;
   esac
 done
 
@@ -26,6 +29,8 @@ packages=(
 )
 # The peers of benchmarks/: MPI, and what torch.compile compiles with.
 [ $benchmarks = no ] || packages+=(libopenmpi-dev openmpi-bin python3-dev)
+# 16 is the first that reads std::source_location of g++ 12's library.
+[ $lint = no ] || packages+=(clang-format-16 clang-tidy-16)
 
 say() { printf 'setup: %s\n' "$*"; }
 

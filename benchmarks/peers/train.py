@@ -36,6 +36,11 @@ def sequences(model, rank, ranks):
         index += ranks * batch
 
 
+def tell(*words):
+    """A line in one write: ranks share the pipe, and print() under PYTHONUNBUFFERED writes word by word."""
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
+
+
 def save(path, network, optimizer, step):
     torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, f"{path}.new")
     descriptor = os.open(f"{path}.new", os.O_RDONLY)
@@ -79,7 +84,7 @@ def main():
     dist.init_process_group("gloo")
     rank, ranks = dist.get_rank(), dist.get_world_size()
     restart = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
-    print("RANK", rank, restart, os.getpid(), flush=True)
+    tell("RANK", rank, restart, os.getpid())
 
     network = Transformer(model)
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
@@ -93,7 +98,7 @@ def main():
         run_step(model, ddp, forward, optimizer, batches)
         step += 1
         if rank == 0:
-            print("STEP", step, restart, time.perf_counter() - begin, flush=True)
+            tell("STEP", step, restart, time.perf_counter() - begin)
             if options.save:
                 save(checkpoint, network, optimizer, step)
     dist.destroy_process_group()

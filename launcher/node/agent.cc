@@ -75,18 +75,17 @@ void Agent::on_frame(const Frame& frame) {
 }
 
 void Agent::start(const protocol::AgentStart& start) {
-  uplink_ = std::make_unique<Uplink>(
-      Uplink::Identity{start.node(), start.token()},
-      Uplink::Handlers{[this] {
-                         FromAgent message;
-                         message.mutable_reconnected();
-                         tell_keeper(message);
-                       },
-                       [this](const protocol::NodeCommand& command) {
-                         FromAgent message;
-                         *message.mutable_command() = command;
-                         tell_keeper(message);
-                       }});
+  uplink_ = std::make_unique<Uplink>(Uplink::Identity{start.node(), start.token()},
+                                     Uplink::Handlers{[this] {
+                                                        FromAgent message;
+                                                        message.mutable_reconnected();
+                                                        tell_keeper(message);
+                                                      },
+                                                      [this](const protocol::NodeCommand& command) {
+                                                        FromAgent message;
+                                                        *message.mutable_command() = command;
+                                                        tell_keeper(message);
+                                                      }});
   uplink_->move_to(start.controller());
 }
 

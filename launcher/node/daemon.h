@@ -14,8 +14,8 @@
 
 namespace phalanx::node {
 
-// A program beside the workers, started again when it dies. It has its end of a channel as descriptor
-// 3, writes to its own log, and dies with the keeper.
+// A program beside the workers, started again when it dies. It has its end of a channel as
+// descriptor 3, writes to its own log, and dies with the keeper.
 class Daemon {
  public:
   struct Program {
@@ -32,7 +32,10 @@ class Daemon {
   };
 
   Daemon(EventLoop& loop, Program program, RestartPolicy policy, Handlers handlers)
-      : loop_(loop), program_(std::move(program)), policy_(policy), handlers_(std::move(handlers)) {}
+      : loop_(loop),
+        program_(std::move(program)),
+        policy_(policy),
+        handlers_(std::move(handlers)) {}
 
   void start();
   // It has been reaped: reads what it said last, and starts it again when the policy says so.

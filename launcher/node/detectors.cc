@@ -24,7 +24,8 @@ std::vector<protocol::WorkerSilent> Detectors::look(TimePoint now) {
   for (auto& [slot, watched] : slots_) {
     if (watched.reported) continue;
     const auto& box = protocol::black_box_in(watched.black_box.bytes());
-    const auto silence = too_silent(box.heartbeat.load(std::memory_order_relaxed), watched.since, now);
+    const auto silence =
+        too_silent(box.heartbeat.load(std::memory_order_relaxed), watched.since, now);
     if (!silence) continue;
     watched.reported = true;
     auto& message = silent.emplace_back();

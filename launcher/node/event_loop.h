@@ -23,7 +23,8 @@ class EventLoop {
   void change(int fd, std::uint32_t events);
   void forget(int fd);
 
-  // Calls `handler` once at `when`. There is no cancelling: handlers look whether they still matter.
+  // Calls `handler` once at `when`. There is no cancelling: handlers look whether they still
+  // matter.
   void at(TimePoint when, Handler handler);
 
   // Waits for something to happen and calls whom it concerns. Throws SystemError.

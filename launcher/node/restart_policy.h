@@ -7,8 +7,8 @@
 
 namespace phalanx::node {
 
-// When a daemon that has died is started again: the first time at once, then after 0.1 s, 0.2 s, ...
-// up to 5 s, counting the deaths of the last `memory`.
+// When a daemon that has died is started again: the first time at once, then after 0.1 s, 0.2 s,
+// ... up to 5 s, counting the deaths of the last `memory`.
 class RestartPolicy {
  public:
   // Gives up at the `most_deaths`-th death within `memory`; 0: never.

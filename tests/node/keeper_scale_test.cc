@@ -1,4 +1,5 @@
-// What a node costs: with many workers, and over many generations. Timings are recorded, not judged.
+// What a node costs: with many workers, and over many generations. Timings are recorded, not
+// judged.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -80,9 +81,9 @@ TEST(KeeperScale, AHundredGenerationsWithADeathInEachLeaveNothingBehind) {
   }
   const std::size_t seen = node.reports();
   node.begin(200, {0, 1});
-  node.controller().await([](const auto& report) {
-    return report.worker_report().report().step().generation() == 200;
-  }, seen);
+  node.controller().await(
+      [](const auto& report) { return report.worker_report().report().step().generation() == 200; },
+      seen);
   const Holdings after = holdings(node.keeper());
   EXPECT_EQ(after.descriptors, before.descriptors);
   EXPECT_LE(after.mappings, before.mappings + 2);
