@@ -160,7 +160,8 @@ std::string help(const Subcommand& command) {
   text += section("Exit codes", exit_codes(command));
   if (command.examples.empty()) return text;
   text += "\nExamples:\n";
-  for (const auto& example : command.examples) text.append("  phalanx ").append(example).append("\n");
+  for (const auto& example : command.examples)
+    text.append("  phalanx ").append(example).append("\n");
   return text;
 }
 

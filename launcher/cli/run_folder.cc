@@ -50,7 +50,8 @@ fs::path find_run(const std::string& given) {
   const RunDirectory run(path);
   if (!fs::exists(run.job_of(1)) && !fs::exists(run.checkpoints()))
     throw RefusedError(
-        given + ": expected the folder of a run, found neither a job of a run nor checkpoints/ in it",
+        given +
+            ": expected the folder of a run, found neither a job of a run nor checkpoints/ in it",
         kHelp);
   return path;
 }
