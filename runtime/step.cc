@@ -146,8 +146,7 @@ void Stepper::blame(const std::vector<NumberedMicroBatch>& batches) {
   throw DivergedError(
       fmt::format("step {}: loss or gradient is not a finite number: {}", state_.progress.step + 1,
                   found),
-      "lower train.optimizer.lr, lengthen train.lr_schedule.warmup, or look at these samples; "
-      "the newest checkpoint is from before this step");
+      "lower train.optimizer.lr, lengthen train.lr_schedule.warmup, or look at these samples");
 }
 
 double Stepper::validate() {
