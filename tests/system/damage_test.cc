@@ -66,7 +66,7 @@ TEST(DamagedCheckpoint, WithoutOneOfItsShardsIsNamedAndPassedOver) {
 }
 
 // Time enough to aim between two saves.
-const Arguments kLong = {"--train.steps=600", "--checkpoint.every=100"};
+const Arguments kLong = {"--train.steps=600", "--checkpoint.every=200"};
 
 // Ends after two checkpoints and one more, which it returns, the oldest first.
 std::vector<fs::path> train_and_stop(const Workshop& workshop) {
@@ -96,7 +96,7 @@ TEST(DamagedCheckpoint, WithAFlippedByteInAShardIsNamedAndPassedOver) {
   const auto events = run.events("checkpoint_passed_over");
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(events[0]["directory"], damaged.string());
-  EXPECT_EQ(run.events("generation_formed").back()["step"], 200);
+  EXPECT_EQ(run.events("generation_formed").back()["step"], 400);
   EXPECT_TRUE(run.events("worker_died").empty());
   expect_equal(run, reference);
   expect_nothing_left(workshop);
@@ -116,7 +116,7 @@ TEST(DamagedCheckpoint, IsPassedOverInsideAJobThatHasLostAllWorkers) {
   for (const auto& worker : workers) ::kill(worker.pid, SIGKILL);
   ASSERT_EQ(run.wait(), 0) << run.console();
   EXPECT_THAT(run.console(), NamesDamageIn(damaged));
-  EXPECT_EQ(run.events("generation_formed").back()["step"], 100);
+  EXPECT_EQ(run.events("generation_formed").back()["step"], 200);
   EXPECT_EQ(run.events("worker_died").size(), 4u);
   expect_equal(run, reference);
   expect_no_step_lost_or_doubled(run, 1, 600);

@@ -230,9 +230,11 @@ std::vector<fs::path> LiveRun::checkpoints() const {
 
 std::map<std::int64_t, Json> trajectory(const LiveRun& run) {
   std::map<std::int64_t, Json> steps;
-  for (Json line : run.metrics()) {
-    for (const char* varying : {"generation", "seconds", "tokens_per_second"}) line.erase(varying);
-    steps[line["step"]] = line;
+  for (const Json& line : run.metrics()) {
+    Json& step = steps[line["step"]] = line;
+    for (const auto& [key, value] : line.items())
+      if (key == "generation" || key == "tokens_per_second" || key.ends_with("seconds"))
+        step.erase(key);
   }
   return steps;
 }
