@@ -63,6 +63,7 @@ Generation::~Generation() { worker_.keeper.on_abort(0, nullptr); }
 
 void Generation::run() {
   worker_.phases.enter(Phase::kRestoring);
+  worker_.saving.prepare(worker_.holding.state, world_->size(), rank_);
   // An unfinished save ended with the generation that began it.
   worker_.holding.ledger.saved = worker_.saving.has(worker_.holding.state.progress.step);
   restore(roster_, rank_, worker_.job.seed, *communicator_, *world_, worker_.holding);
@@ -118,7 +119,7 @@ void Generation::conclude(Stepper& stepper, bool stopping) {
   }
   if (!ledger.saved && (save_due() || stopping)) {
     worker_.phases.enter(Phase::kSaving);
-    worker_.saving.save(worker_.holding.state, roster_.generation(), world_->size(), rank_);
+    worker_.saving.save(worker_.holding.state, roster_.generation());
     ledger.saved = true;
   }
 }
