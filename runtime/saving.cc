@@ -44,10 +44,13 @@ bool Saving::has(std::int64_t step) const {
   return std::filesystem::exists(checkpoint::complete_path(job_.output, {step, attempt_}), ignored);
 }
 
-void Saving::prepare(const ModelState& state, int ranks, int rank) {
+void Saving::prepare(ModelState& state, int ranks, int rank) {
   ranks_ = ranks;
   rank_ = rank;
   owned_ = layout::owned_rows(state.specs(), ranks, rank);
+  std::int64_t elements = 0;
+  for (const auto& region : owned_) elements += region.elements();
+  writer_.reserve(static_cast<std::size_t>(elements) * kinds_of_state(state).size());
 }
 
 void Saving::save(ModelState& state, std::uint64_t generation) {

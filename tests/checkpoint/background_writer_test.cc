@@ -82,6 +82,28 @@ TEST(BackgroundWriter, SavesStatesOfAnySizeAfterAnother) {
   }
 }
 
+// Pages that this thread was the first to touch.
+long page_faults() {
+  rusage usage{};
+  ::getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_minflt;
+}
+
+TEST(BackgroundWriter, TakesReservedMemoryFromTheSystemOnItsOwnThread) {
+  const TemporaryFolder folder;
+  const std::int64_t elements = 1 << 24;
+  const std::vector<float> values(elements, 1.0f);
+  const std::vector<StateView> views{{"parameter", {"t", {0}, {elements}}, values}};
+  BackgroundWriter writer;
+  writer.reserve(values.size());
+  ASSERT_TRUE(writer.wait_idle(soon()));
+  write_file_atomically(folder / "occupied", "so that nothing is written");
+  const long before = page_faults();
+  writer.save(folder / "occupied", "a.h5", {{"t", {elements}}}, views, soon(), [](const auto&) {});
+  // 64 MiB are 16384 pages, or 32 large ones.
+  EXPECT_LT(page_faults() - before, 16);
+}
+
 TEST(BackgroundWriter, ReportsASaveThatCannotBeginBeforeItsDeadline) {
   const TemporaryFolder folder;
   const OwnedState state = whole_state(1);
