@@ -61,6 +61,10 @@ void Archive::commit(CommitCheckpoint commit) {
   });
 }
 
+void Archive::discard(DiscardSave save) {
+  post([this, save] { remove(save); });
+}
+
 void Archive::find(FindCheckpoint search) {
   post([this, search = std::move(search)] { answer_(carry_out(search)); });
 }
@@ -75,7 +79,7 @@ void Archive::run() {
   while (true) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return leaving_ || !waiting_.empty(); });
-    if (leaving_) return;
+    if (waiting_.empty()) return;
     const auto work = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
@@ -126,6 +130,17 @@ Event Archive::carry_out(const FindCheckpoint& search) const {
     pass_over(output_.string(), error.what());
   }
   return event;
+}
+
+void Archive::remove(const DiscardSave& save) const {
+  const auto partial =
+      checkpoint::partial_path(output_, {save.step, start_.attempt()}, save.generation);
+  try {
+    std::error_code ignored;
+    if (std::filesystem::exists(partial, ignored)) checkpoint::remove_checkpoint(partial);
+  } catch (const Error& error) {
+    log::warn("a checkpoint that could not be saved was not removed: {}", error.what());
+  }
 }
 
 void Archive::prune(std::uint64_t generation) const {

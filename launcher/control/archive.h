@@ -22,10 +22,11 @@ class Archive {
   using Answer = std::function<void(Event)>;
 
   Archive(const protocol::ControllerStart& start, const config::Job& job, Answer answer);
-  // Finishes what is under way; drops what waits.
+  // Finishes what is under way and what waits.
   ~Archive();
 
   void commit(CommitCheckpoint commit);
+  void discard(DiscardSave save);
   void find(FindCheckpoint search);
 
  private:
@@ -33,6 +34,7 @@ class Archive {
   void run();
   Event carry_out(const CommitCheckpoint& commit) const;
   Event carry_out(const FindCheckpoint& search) const;
+  void remove(const DiscardSave& save) const;
   void prune(std::uint64_t generation) const;
 
   const protocol::ControllerStart start_;

@@ -59,6 +59,7 @@ class Controller final : public ServiceHandler {
   void act(Send& send) { links_.push(send); }
   void act(ClaimGeneration& claim);
   void act(CommitCheckpoint& commit) { archive_.commit(std::move(commit)); }
+  void act(DiscardSave& save) { archive_.discard(save); }
   void act(FindCheckpoint& search) { archive_.find(std::move(search)); }
   void act(Record& record) { audience_.tell_event(files_.write(record)); }
   void act(RecordStep& step);

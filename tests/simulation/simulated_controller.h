@@ -61,6 +61,7 @@ class SimulatedController {
   void act(control::Send& send);
   void act(control::ClaimGeneration& claim);
   void act(control::CommitCheckpoint& commit);
+  void act(control::DiscardSave&) {}
   void act(control::FindCheckpoint& search);
   void act(control::Record&) {}
   void act(control::RecordStep& step);
