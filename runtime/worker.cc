@@ -152,7 +152,7 @@ int run_worker(FrameChannel channel, const FileDescriptor& black_box_file) {
     return train(keeper, black_box);
   } catch (const config::ConfigError& error) {
     return fail(keeper, ExitCode::kConfiguration, error.what(), error.help());
-  } catch (const DataError& error) {
+  } catch (const data::DataError& error) {
     return fail(keeper, ExitCode::kData, error.what(), error.help());
   } catch (const StorageError& error) {
     return fail(keeper, ExitCode::kStorage, error.what(), error.help());
