@@ -1,5 +1,7 @@
 #pragma once
 
+#include <c10/util/BFloat16.h>
+
 #include <cstdint>
 #include <span>
 
@@ -18,8 +20,9 @@ struct AdamWStep {
 // Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2, as torch.optim.AdamW
 // computes it), in one pass over spans of equal length in flat memory; `first` and `second` are the
 // moments. Elements do not depend on each other: any cut of the spans gives the same bits.
+// `rounded`, unless it is empty, gets the new parameters in bf16.
 void adamw(std::span<float> parameters, std::span<const float> gradients, std::span<float> first,
-           std::span<float> second, const AdamWStep& step);
+           std::span<float> second, const AdamWStep& step, std::span<c10::BFloat16> rounded = {});
 void adamw(std::span<double> parameters, std::span<const double> gradients, std::span<double> first,
            std::span<double> second, const AdamWStep& step);
 

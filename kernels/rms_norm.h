@@ -6,7 +6,8 @@ namespace phalanx::kernels {
 
 // Root mean square layer normalisation (Zhang & Sennrich 2019), over the last dimension:
 //   y = x * inverse_rms * weight,   inverse_rms = 1 / sqrt(mean(x^2) + epsilon)
-// x [..., width] contiguous, weight [width]; inverse_rms has one element a row.
+// x [..., width] contiguous, weight [width]; inverse_rms has one element a row. Where x is bf16,
+// weight, inverse_rms and dweight are fp32.
 struct RmsNorm {
   at::Tensor y;
   at::Tensor inverse_rms;

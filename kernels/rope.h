@@ -17,7 +17,7 @@ at::Tensor rope_table(std::int64_t first_position, std::int64_t length, std::int
                       double theta, at::ScalarType type);
 
 // Turns x [sequences, length, heads * head_width], contiguous, in place; the table may be longer
-// than x.
+// than x, and is fp32 where x is bf16.
 void rope(at::Tensor& x, const at::Tensor& table);
 
 // The gradient: turns dx back, in place.

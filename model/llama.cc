@@ -103,7 +103,7 @@ std::optional<std::string> Llama::first_non_finite(const MicroBatch& batch) cons
 std::optional<std::string> Llama::first_non_finite_gradient(Activations& saved) const {
   parallel::Parameters parameters;
   for (const auto& [name, parameter] : parameters_)
-    parameters[name] = {parameter.value, at::zeros_like(parameter.value)};
+    parameters[name] = {parameter.value, at::zeros_like(parameter.gradient)};
   std::optional<std::string> first;
   Llama(model_, parameters).backward(saved, [&](const std::string& name) {
     if (!first && !finite(parameters.at(name).gradient)) first = "the gradient of " + name;

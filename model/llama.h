@@ -27,7 +27,7 @@ struct Activations {
 
 // The `llama` preset (layout/tensor_spec.h names its parameters and sources) as a list of blocks:
 // the embedding, attention and feed-forward of every layer, the head. It computes in the type of
-// the parameters (fp32, or fp64 in proofs).
+// the matrices (fp32, bf16, or fp64 in proofs); where that is bf16, norms and gradients are fp32.
 class Llama {
  public:
   // Called as soon as a tensor's gradient has all that a micro-batch adds to it.

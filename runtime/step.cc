@@ -50,7 +50,8 @@ Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& 
       group_(std::move(group)),
       phases_(phases),
       gradients_(group_, state.specs(), kBucketBytes),
-      model_(job.model, parameter_views(state, gradients_.flat())) {}
+      weights_(state, job.train),
+      model_(job.model, weights_.views(gradients_.flat())) {}
 
 StepOutcome Stepper::run(bool stop_requested) {
   phases_.begin_step(state_.progress.step + 1);
@@ -115,10 +116,10 @@ void Stepper::update(double gradient_scale, double lr) {
     const auto begin = static_cast<std::size_t>(state_.flat().offsets[i]);
     const auto count = static_cast<std::size_t>(spec.elements());
     step.weight_decay = spec.decay ? optimizer.weight_decay : 0;
-    kernels::adamw(state_.parameters().subspan(begin, count),
-                   gradients_.flat().subspan(begin, count),
-                   state_.first_moment().subspan(begin, count),
-                   state_.second_moment().subspan(begin, count), step);
+    kernels::adamw(
+        state_.parameters().subspan(begin, count), gradients_.flat().subspan(begin, count),
+        state_.first_moment().subspan(begin, count), state_.second_moment().subspan(begin, count),
+        step, weights_.copies(begin, count));
   }
 }
 

@@ -10,6 +10,7 @@
 #include "config/job.h"
 #include "model/llama.h"
 #include "parallel/gradient_buckets.h"
+#include "runtime/compute_weights.h"
 #include "runtime/model_state.h"
 #include "runtime/phase_clock.h"
 #include "runtime/training_data.h"
@@ -65,6 +66,7 @@ class Stepper {
   std::shared_ptr<comm::Group> group_;
   PhaseClock& phases_;
   parallel::GradientBuckets gradients_;
+  ComputeWeights weights_;
   model::Llama model_;
 };
 

@@ -14,6 +14,7 @@ struct Spans {
   const T* gradients;
   T *first, *second;
   std::size_t count;
+  Bf16* rounded;  // null: none
 };
 
 // The step's numbers, rounded once.
@@ -43,7 +44,10 @@ PHALANX_INLINE void update(Spans<T> s, Factors<T> f) {
     s.first[i] = first;
     s.second[i] = second;
     const T denominator = std::sqrt(second) * f.second_correction + f.epsilon;
-    s.parameters[i] = s.parameters[i] * f.keep - f.size * first / denominator;
+    const T updated = s.parameters[i] * f.keep - f.size * first / denominator;
+    s.parameters[i] = updated;
+    if constexpr (std::is_same_v<T, float>)
+      if (s.rounded != nullptr) s.rounded[i] = rounded<Bf16>(updated);
   }
 }
 
@@ -52,25 +56,28 @@ PHALANX_VECTORIZED void run(Spans<double> s, Factors<double> f) { update(s, f); 
 
 template <class T>
 void step_of(std::span<T> parameters, std::span<const T> gradients, std::span<T> first,
-             std::span<T> second, const AdamWStep& step) {
+             std::span<T> second, const AdamWStep& step, std::span<Bf16> rounded) {
   check(parameters.size() == gradients.size() && parameters.size() == first.size() &&
             parameters.size() == second.size(),
         "adamw: expected spans of equal length");
+  check(rounded.empty() || rounded.size() == parameters.size(),
+        "adamw: expected as many rounded parameters");
   check(step.step >= 1, "adamw: steps are counted from 1");
-  run(Spans<T>{parameters.data(), gradients.data(), first.data(), second.data(), parameters.size()},
+  run(Spans<T>{parameters.data(), gradients.data(), first.data(), second.data(), parameters.size(),
+               rounded.empty() ? nullptr : rounded.data()},
       Factors<T>(step));
 }
 
 }  // namespace
 
 void adamw(std::span<float> parameters, std::span<const float> gradients, std::span<float> first,
-           std::span<float> second, const AdamWStep& step) {
-  step_of(parameters, gradients, first, second, step);
+           std::span<float> second, const AdamWStep& step, std::span<Bf16> rounded) {
+  step_of(parameters, gradients, first, second, step, rounded);
 }
 
 void adamw(std::span<double> parameters, std::span<const double> gradients, std::span<double> first,
            std::span<double> second, const AdamWStep& step) {
-  step_of(parameters, gradients, first, second, step);
+  step_of(parameters, gradients, first, second, step, {});
 }
 
 }  // namespace phalanx::kernels

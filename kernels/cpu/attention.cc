@@ -89,7 +89,7 @@ class Scratch {
 
 // Keys or values as right factors of products along the head's width, a tile after the other.
 template <class T>
-void pack_across(const Shape& shape, Panel<const T> head, T* to) {
+void pack_across(const Shape& shape, Panel<const T> head, Wide<T>* to) {
   for (std::int64_t first = 0; first < shape.length; first += kKeys)
     pack_transposed({std::min(kKeys, shape.length - first), shape.head_width},
                     {head.data + first * head.stride, head.stride},
@@ -98,14 +98,17 @@ void pack_across(const Shape& shape, Panel<const T> head, T* to) {
 
 template <class T>
 class Forward {
+  using Sum = Wide<T>;
+
  public:
   explicit Forward(const Shape& shape)
       : shape_(shape),
         scratch_(shape.across_elements() + shape.elements() +
-                 kQueries * (kTileStride + shape.stride())),
+                 kQueries * (kTileStride + 2 * shape.stride())),
         keys_(scratch_.take(shape.across_elements())),
         values_(scratch_.take(shape.elements())),
         scores_(scratch_.take(kQueries * kTileStride)),
+        query_(scratch_.take(kQueries * shape.stride())),
         running_{
             {scratch_.take(kQueries * shape.stride()), shape.stride()}, shape.columns(), {}, {}} {}
 
@@ -115,52 +118,56 @@ class Forward {
   }
 
   // One head of those that share the keys and values of begin().
-  void run(Panel<const T> query, const std::int64_t* first_visible, Panel<T> out, T* log_sum_exp) {
+  void run(Panel<const T> query, const std::int64_t* first_visible, Panel<T> out,
+           Sum* log_sum_exp) {
     for_each_block(shape_.length, [&](std::int64_t first, std::int64_t rows) {
-      std::fill_n(running_.largest, rows, -std::numeric_limits<T>::infinity());
-      std::fill_n(running_.sum, rows, T(0));
-      std::fill_n(running_.out.data, rows * shape_.stride(), T(0));
-      for_each_tile(first, rows, first_visible, [&](const ScoreTile& tile) {
-        add(tile, query.data + first * query.stride, query.stride);
-      });
+      std::fill_n(running_.largest, rows, -std::numeric_limits<Sum>::infinity());
+      std::fill_n(running_.sum, rows, Sum(0));
+      std::fill_n(running_.out.data, rows * shape_.stride(), Sum(0));
+      pack({rows, shape_.head_width}, {query.data + first * query.stride, query.stride},
+           {query_, shape_.stride()});
+      for_each_tile(first, rows, first_visible, [&](const ScoreTile& tile) { add(tile); });
       write({out.data + first * out.stride, out.stride}, log_sum_exp + first, rows);
     });
   }
 
  private:
-  void add(const ScoreTile& tile, const T* query, std::int64_t stride) {
+  void add(const ScoreTile& tile) {
     small_product({tile.rows, panel_columns(tile.keys), shape_.head_width, Into::kNew},
-                  {query, stride, 1}, {keys_ + shape_.across(tile.first_key), kTileStride},
-                  {scores_, kTileStride});
-    softmax_tile(scores_, static_cast<T>(shape_.scale()), running_, tile);
+                  {query_, shape_.stride(), 1},
+                  {keys_ + shape_.across(tile.first_key), kTileStride}, {scores_, kTileStride});
+    softmax_tile(scores_, static_cast<Sum>(shape_.scale()), running_, tile);
     small_product({tile.rows, shape_.columns(), tile.keys, Into::kSum}, {scores_, kTileStride, 1},
                   {values_ + tile.first_key * shape_.stride(), shape_.stride()}, running_.out);
   }
 
-  void write(Panel<T> out, T* log_sum_exp, std::int64_t rows) {
+  void write(Panel<T> out, Sum* log_sum_exp, std::int64_t rows) {
     for (std::int64_t r = 0; r < rows; ++r) {
-      const T inverse = 1 / running_.sum[r];
+      const Sum inverse = 1 / running_.sum[r];
       for (std::int64_t i = 0; i < shape_.head_width; ++i)
-        out.data[r * out.stride + i] = running_.out.data[r * shape_.stride() + i] * inverse;
+        out.data[r * out.stride + i] =
+            rounded<T>(running_.out.data[r * shape_.stride() + i] * inverse);
       log_sum_exp[r] = running_.largest[r] + std::log(running_.sum[r]);
     }
   }
 
   Shape shape_;
-  Scratch<T> scratch_;
-  T *keys_, *values_, *scores_;
-  RunningOutput<T> running_;
+  Scratch<Sum> scratch_;
+  Sum *keys_, *values_, *scores_, *query_;
+  RunningOutput<Sum> running_;
 };
 
 // What the backward pass reads of one head beside q, k and v.
 template <class T>
 struct HeadOutput {
   Panel<const T> dout, out;
-  const T* log_sum_exp;
+  const Wide<T>* log_sum_exp;
 };
 
 template <class T>
 class Backward {
+  using Sum = Wide<T>;
+
  public:
   explicit Backward(const Shape& shape)
       : shape_(shape),
@@ -181,8 +188,8 @@ class Backward {
     pack_across(shape_, keys, keys_across_);
     pack_across(shape_, values, values_across_);
     pack({shape_.length, shape_.head_width}, keys, {keys_, shape_.stride()});
-    std::fill_n(dkeys_, shape_.elements(), T(0));
-    std::fill_n(dvalues_, shape_.elements(), T(0));
+    std::fill_n(dkeys_, shape_.elements(), Sum(0));
+    std::fill_n(dvalues_, shape_.elements(), Sum(0));
   }
 
   // One head of those that share the keys and values of begin(): `query` becomes its gradient.
@@ -191,10 +198,10 @@ class Backward {
       const Panel<T> q{query.data + first * query.stride, query.stride};
       const Panel<const T> out{head.out.data + first * head.out.stride, head.out.stride};
       const Panel<const T> dout{head.dout.data + first * head.dout.stride, head.dout.stride};
-      row_dots(dout, out, rows, shape_.head_width, dots_);
       pack({rows, shape_.head_width}, {q.data, q.stride}, {query_, shape_.stride()});
       pack({rows, shape_.head_width}, dout, {dout_, shape_.stride()});
-      std::fill_n(dquery_, rows * shape_.stride(), T(0));
+      row_dots({dout_, shape_.stride()}, out, rows, shape_.head_width, dots_);
+      std::fill_n(dquery_, rows * shape_.stride(), Sum(0));
       for_each_tile(first, rows, first_visible,
                     [&](const ScoreTile& tile) { add(tile, head.log_sum_exp + first); });
       unpack(dquery_, rows, q);
@@ -208,7 +215,7 @@ class Backward {
   }
 
  private:
-  void add(const ScoreTile& tile, const T* log_sum_exp) {
+  void add(const ScoreTile& tile, const Sum* log_sum_exp) {
     const std::int64_t stride = shape_.stride(), at = tile.first_key * stride;
     const SmallProduct scores{tile.rows, panel_columns(tile.keys), shape_.head_width, Into::kNew};
     const std::int64_t across = shape_.across(tile.first_key);
@@ -216,7 +223,7 @@ class Backward {
                   {scores_, kTileStride});
     small_product(scores, {dout_, stride, 1}, {values_across_ + across, kTileStride},
                   {dscores_, kTileStride});
-    softmax_backward_tile(scores_, dscores_, log_sum_exp, dots_, static_cast<T>(shape_.scale()),
+    softmax_backward_tile(scores_, dscores_, log_sum_exp, dots_, static_cast<Sum>(shape_.scale()),
                           tile);
 
     const SmallProduct by_key{tile.keys, shape_.columns(), tile.rows, Into::kSum};
@@ -226,16 +233,17 @@ class Backward {
                   {keys_ + at, stride}, {dquery_, stride});
   }
 
-  void unpack(const T* from, std::int64_t rows, Panel<T> to) {
+  void unpack(const Sum* from, std::int64_t rows, Panel<T> to) {
     for (std::int64_t r = 0; r < rows; ++r)
-      std::copy_n(from + r * shape_.stride(), shape_.head_width, to.data + r * to.stride);
+      for (std::int64_t i = 0; i < shape_.head_width; ++i)
+        to.data[r * to.stride + i] = rounded<T>(from[r * shape_.stride() + i]);
   }
 
   Shape shape_;
-  Scratch<T> scratch_;
-  T *keys_across_, *values_across_, *keys_, *dkeys_, *dvalues_, *scores_, *dscores_, *query_,
+  Scratch<Sum> scratch_;
+  Sum *keys_across_, *values_across_, *keys_, *dkeys_, *dvalues_, *scores_, *dscores_, *query_,
       *dout_, *dquery_;
-  T dots_[kQueries];
+  Sum dots_[kQueries];
 };
 
 Shape shape_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, HeadCounts heads,
@@ -259,9 +267,9 @@ Shape shape_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, He
 Attention attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, HeadCounts heads,
                     const at::Tensor& first_visible) {
   const Shape shape = shape_of(q, k, v, heads, first_visible);
-  Attention result{at::empty_like(q),
-                   at::empty({shape.sequences, heads.query, shape.length}, q.options())};
-  for_element_type(q, [&]<class T>(T) {
+  Attention result{at::empty_like(q), at::empty({shape.sequences, heads.query, shape.length},
+                                                q.options().dtype(wide_type(q.scalar_type())))};
+  for_activation_type(q, [&]<class T>(T) {
     Forward<T> forward(shape);
     for (std::int64_t s = 0; s < shape.sequences; ++s)
       for (std::int64_t key_head = 0; key_head < heads.key_value; ++key_head) {
@@ -273,7 +281,7 @@ Attention attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& 
           forward.run({q.const_data_ptr<T>() + query, shape.query_stride()},
                       shape.first_visible_of(s),
                       {result.out.mutable_data_ptr<T>() + query, shape.query_stride()},
-                      result.log_sum_exp.mutable_data_ptr<T>() + shape.row(s, head));
+                      result.log_sum_exp.mutable_data_ptr<Wide<T>>() + shape.row(s, head));
         }
       }
   });
@@ -285,7 +293,7 @@ void attention_backward(const at::Tensor& dout, at::Tensor& q, at::Tensor& k, at
                         const at::Tensor& first_visible) {
   const Shape shape = shape_of(q, k, v, heads, first_visible);
   check(dout.is_contiguous() && dout.sizes() == q.sizes(), "attention: dout must be shaped as q");
-  for_element_type(q, [&]<class T>(T) {
+  for_activation_type(q, [&]<class T>(T) {
     Backward<T> backward(shape);
     for (std::int64_t s = 0; s < shape.sequences; ++s)
       for (std::int64_t key_head = 0; key_head < heads.key_value; ++key_head) {
@@ -298,7 +306,7 @@ void attention_backward(const at::Tensor& dout, at::Tensor& q, at::Tensor& k, at
           backward.run({q.mutable_data_ptr<T>() + query, stride}, shape.first_visible_of(s),
                        {{dout.const_data_ptr<T>() + query, stride},
                         {forward.out.const_data_ptr<T>() + query, stride},
-                        forward.log_sum_exp.const_data_ptr<T>() + shape.row(s, head)});
+                        forward.log_sum_exp.const_data_ptr<Wide<T>>() + shape.row(s, head)});
         }
         backward.end(keys, values);
       }

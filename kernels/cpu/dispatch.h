@@ -18,4 +18,14 @@ void for_element_type(const at::Tensor& tensor, const Function& function) {
   }
 }
 
+// The same for what surrounds the products, which computes with activations in bf16 too; sums are
+// of type Wide<T> (simd.h).
+template <class Function>
+void for_activation_type(const at::Tensor& tensor, const Function& function) {
+  if (tensor.scalar_type() == at::kBFloat16)
+    function(at::BFloat16{});
+  else
+    for_element_type(tensor, function);
+}
+
 }  // namespace phalanx::kernels

@@ -29,7 +29,7 @@ at::Tensor embedding(const at::Tensor& tokens, const at::Tensor& table) {
   auto shape = tokens.sizes().vec();
   shape.push_back(width);
   auto y = at::empty(shape, table.options());
-  for_element_type(table, [&]<class T>(T) {
+  for_activation_type(table, [&]<class T>(T) {
     for_each_row(tokens, table, [&](std::int64_t i, std::int64_t row) {
       std::copy_n(table.const_data_ptr<T>() + row, width, y.mutable_data_ptr<T>() + i * width);
     });
@@ -41,12 +41,12 @@ void add_embedding_backward(const at::Tensor& dy, const at::Tensor& tokens, at::
   const std::int64_t width = dtable.size(1);
   check(dy.is_contiguous() && dy.numel() == tokens.numel() * width,
         "embedding: dy must have the shape of y");
-  for_element_type(dtable, [&]<class T>(T) {
+  for_activation_type(dy, [&]<class T>(T) {
     const T* from = dy.const_data_ptr<T>();
-    T* to = dtable.mutable_data_ptr<T>();
+    auto* to = dtable.mutable_data_ptr<Wide<T>>();
     for_each_row(tokens, dtable, [&](std::int64_t i, std::int64_t row) {
 #pragma omp simd
-      for (std::int64_t c = 0; c < width; ++c) to[row + c] += from[i * width + c];
+      for (std::int64_t c = 0; c < width; ++c) to[row + c] += wide(from[i * width + c]);
     });
   });
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <c10/util/BFloat16.h>
+
 #include <cstdint>
 
 #include "kernels/cpu/small_product.h"
@@ -7,7 +9,8 @@
 namespace phalanx::kernels {
 
 // How matrices become right factors of small products (small_product.h). `from` is [rows, columns];
-// columns of `to` from there up to panel_columns() become zero.
+// columns of `to` from there up to panel_columns() become zero. bf16 is
+// widened.
 struct PackSize {
   std::int64_t rows, columns;
 };
@@ -15,9 +18,11 @@ struct PackSize {
 // to [rows, panel_columns(columns)] := from.
 void pack(PackSize size, Panel<const float> from, Panel<float> to);
 void pack(PackSize size, Panel<const double> from, Panel<double> to);
+void pack(PackSize size, Panel<const c10::BFloat16> from, Panel<float> to);
 
 // to [columns, panel_columns(rows)] := the transpose of from.
 void pack_transposed(PackSize size, Panel<const float> from, Panel<float> to);
 void pack_transposed(PackSize size, Panel<const double> from, Panel<double> to);
+void pack_transposed(PackSize size, Panel<const c10::BFloat16> from, Panel<float> to);
 
 }  // namespace phalanx::kernels

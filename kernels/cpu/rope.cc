@@ -14,24 +14,27 @@ struct Shape {
 
 // `sign` is 1 to turn, -1 to turn back.
 template <class T>
-PHALANX_INLINE void turn(T* x, const T* table, T sign, Shape shape) {
+PHALANX_INLINE void turn(T* x, const Wide<T>* table, Wide<T> sign, Shape shape) {
   const std::int64_t half = shape.head_width / 2;
   for (std::int64_t s = 0; s < shape.sequences; ++s)
     for (std::int64_t position = 0; position < shape.length; ++position) {
-      const T* cosine = table + position * shape.head_width;
-      const T* sine = cosine + half;
+      const Wide<T>* cosine = table + position * shape.head_width;
+      const Wide<T>* sine = cosine + half;
       for (std::int64_t head = 0; head < shape.heads; ++head, x += shape.head_width) {
 #pragma omp simd
         for (std::int64_t i = 0; i < half; ++i) {
-          const T real = x[i], imaginary = x[i + half];
-          x[i] = real * cosine[i] - sign * (imaginary * sine[i]);
-          x[i + half] = imaginary * cosine[i] + sign * (real * sine[i]);
+          const Wide<T> real = wide(x[i]), imaginary = wide(x[i + half]);
+          x[i] = rounded<T>(real * cosine[i] - sign * (imaginary * sine[i]));
+          x[i + half] = rounded<T>(imaginary * cosine[i] + sign * (real * sine[i]));
         }
       }
     }
 }
 
 PHALANX_VECTORIZED void run(float* x, const float* table, float sign, Shape shape) {
+  turn(x, table, sign, shape);
+}
+PHALANX_VECTORIZED void run(Bf16* x, const float* table, float sign, Shape shape) {
   turn(x, table, sign, shape);
 }
 PHALANX_VECTORIZED void run(double* x, const double* table, double sign, Shape shape) {
@@ -43,8 +46,8 @@ void turn_all(at::Tensor& x, const at::Tensor& table, int sign) {
   check(x.dim() == 3 && x.is_contiguous() && x.size(2) % head_width == 0 &&
             x.size(1) <= table.size(0),
         "rope: x must be [sequences, length, heads * head_width], no longer than the table");
-  for_element_type(x, [&]<class T>(T) {
-    run(x.mutable_data_ptr<T>(), table.const_data_ptr<T>(), static_cast<T>(sign),
+  for_activation_type(x, [&]<class T>(T) {
+    run(x.mutable_data_ptr<T>(), table.const_data_ptr<Wide<T>>(), static_cast<Wide<T>>(sign),
         Shape{x.size(0), x.size(1), x.size(2) / head_width, head_width});
   });
 }

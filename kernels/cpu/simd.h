@@ -1,8 +1,12 @@
 #pragma once
 
+#include <c10/core/ScalarType.h>
+#include <c10/util/BFloat16.h>
+
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 // A function marked PHALANX_VECTORIZED is compiled for several instruction sets; the best one that
 // the processor has is bound once, when the program is loaded, so that results repeat bit for bit
@@ -17,6 +21,45 @@
 #define PHALANX_INLINE inline __attribute__((always_inline))
 
 namespace phalanx::kernels {
+
+using Bf16 = c10::BFloat16;
+
+// The type in which values of type T are computed and summed: fp32 for bf16, else T itself.
+template <class T>
+struct WideType {
+  using Type = T;
+};
+template <>
+struct WideType<Bf16> {
+  using Type = float;
+};
+template <class T>
+using Wide = typename WideType<T>::Type;
+
+// The tensor type of what is computed and summed beside values of a tensor type.
+inline c10::ScalarType wide_type(c10::ScalarType type) {
+  return type == c10::ScalarType::BFloat16 ? c10::ScalarType::Float : type;
+}
+
+PHALANX_INLINE float wide(float x) { return x; }
+PHALANX_INLINE double wide(double x) { return x; }
+PHALANX_INLINE float wide(Bf16 x) { return std::bit_cast<float>(std::uint32_t{x.x} << 16); }
+
+// The bits of the bf16 that is nearest to x, ties to even; not-a-number stays.
+PHALANX_INLINE std::uint32_t bf16_bits(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  const std::uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+  return (bits & 0x7FFFFFFF) > 0x7F800000 ? 0x7FC0 : rounded;
+}
+
+// A computed value as it is kept.
+template <class T>
+PHALANX_INLINE T rounded(Wide<T> x) {
+  if constexpr (std::is_same_v<T, Bf16>)
+    return {static_cast<std::uint16_t>(bf16_bits(x)), Bf16::from_bits()};
+  else
+    return x;
+}
 
 // e^x within 2 units in the last place, in code that loops can be vectorised over: x = n ln 2 + r,
 // and Cephes' polynomial for e^r. Arguments beyond [-87.3, 88.3] are taken as the bound;

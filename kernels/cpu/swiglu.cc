@@ -12,8 +12,8 @@ template <class T>
 PHALANX_INLINE void forward(const T* gate, const T* up, T* y, std::int64_t count) {
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) {
-    const T g = gate[i], sigmoid = T(1) / (T(1) + exponential(-g));
-    y[i] = g * up[i] * sigmoid;
+    const Wide<T> g = wide(gate[i]), sigmoid = Wide<T>(1) / (Wide<T>(1) + exponential(-g));
+    y[i] = rounded<T>(g * wide(up[i]) * sigmoid);
   }
 }
 
@@ -21,9 +21,10 @@ template <class T>
 PHALANX_INLINE void backward(const T* dy, T* gate, T* up, std::int64_t count) {
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) {
-    const T g = gate[i], sigmoid = T(1) / (T(1) + exponential(-g));
-    gate[i] = dy[i] * up[i] * sigmoid * (T(1) + g * (T(1) - sigmoid));
-    up[i] = dy[i] * g * sigmoid;
+    const Wide<T> d = wide(dy[i]), g = wide(gate[i]), u = wide(up[i]);
+    const Wide<T> sigmoid = Wide<T>(1) / (Wide<T>(1) + exponential(-g));
+    gate[i] = rounded<T>(d * u * sigmoid * (Wide<T>(1) + g * (Wide<T>(1) - sigmoid)));
+    up[i] = rounded<T>(d * g * sigmoid);
   }
 }
 
@@ -32,6 +33,12 @@ PHALANX_VECTORIZED void run(const float* gate, const float* up, float* y, std::i
 }
 PHALANX_VECTORIZED void run(const double* gate, const double* up, double* y, std::int64_t count) {
   forward(gate, up, y, count);
+}
+PHALANX_VECTORIZED void run(const Bf16* gate, const Bf16* up, Bf16* y, std::int64_t count) {
+  forward(gate, up, y, count);
+}
+PHALANX_VECTORIZED void run_backward(const Bf16* dy, Bf16* gate, Bf16* up, std::int64_t count) {
+  backward(dy, gate, up, count);
 }
 PHALANX_VECTORIZED void run_backward(const float* dy, float* gate, float* up, std::int64_t count) {
   backward(dy, gate, up, count);
@@ -47,7 +54,7 @@ at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
   check(gate.sizes() == up.sizes() && gate.is_contiguous() && up.is_contiguous(),
         "swiglu: gate and up must have one shape");
   auto y = at::empty_like(gate);
-  for_element_type(gate, [&]<class T>(T) {
+  for_activation_type(gate, [&]<class T>(T) {
     run(gate.const_data_ptr<T>(), up.const_data_ptr<T>(), y.mutable_data_ptr<T>(), y.numel());
   });
   return y;
@@ -55,7 +62,7 @@ at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
 
 void swiglu_backward(const at::Tensor& dy, at::Tensor& gate, at::Tensor& up) {
   check(dy.sizes() == gate.sizes() && dy.is_contiguous(), "swiglu: dy must have the shape of y");
-  for_element_type(gate, [&]<class T>(T) {
+  for_activation_type(gate, [&]<class T>(T) {
     run_backward(dy.const_data_ptr<T>(), gate.mutable_data_ptr<T>(), up.mutable_data_ptr<T>(),
                  gate.numel());
   });

@@ -134,7 +134,7 @@ TEST(Errors, RefuseSectionsAndListsOfAnotherShape) {
 TEST(Errors, NameTheNearestOfTheAllowedWords) {
   const JobFolder folder;
   EXPECT_THAT(folder.problems(kSmallest, {"train.precision=fp12"}),
-              ElementsAre(problem(0, 0, "train.precision", "expected fp32, found \"fp12\"",
+              ElementsAre(problem(0, 0, "train.precision", "expected fp32 or bf16, found \"fp12\"",
                                   "did you mean `fp32`?")));
   EXPECT_THAT(folder.problems(kSmallest, {"parallel.data=atuo"}),
               ElementsAre(problem(0, 0, "parallel.data", "expected auto or a whole number",
@@ -148,7 +148,7 @@ TEST(Errors, SayOfEveryValueThatIsPlannedThatItIsNotSupportedYet) {
       {"parallel.context", "2"},         {"parallel.expert", "8"},
       {"parallel.zero_stage", "1"},      {"parallel.schedule", "zb_h1"},
       {"parallel.virtual_stages", "2"},  {"parallel.recompute", "full"},
-      {"train.precision", "bf16"},       {"launch.device", "cuda"},
+      {"train.precision", "fp64"},       {"launch.device", "cuda"},
       {"launch.backend", "nccl"},        {"model.preset", "gpt"},
       {"data.tokenizer", "bpe.json"},    {"train.optimizer.name", "muon"},
       {"train.lr_schedule.name", "wsd"}, {"data.train.0.weight", "0.5"},

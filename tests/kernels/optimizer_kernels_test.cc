@@ -84,6 +84,16 @@ TEST(AdamW, GivesTheSameBitsHoweverTheSpansAreCut) {
   EXPECT_TRUE(test::same_bits(parts.second, whole.second));
 }
 
+TEST(AdamW, RoundsTheNewParametersToBf16InTheSamePass) {
+  State state(at::kFloat);
+  AdamWStep step = kStep;
+  step.step = 1;
+  auto gradient = numbers({1003}, 5, at::kFloat), copy = at::zeros({1003}, at::kBFloat16);
+  adamw(span_of<float>(state.parameters), span_of<float>(gradient), span_of<float>(state.first),
+        span_of<float>(state.second), step, span_of<at::BFloat16>(copy));
+  EXPECT_TRUE(test::same_bits(copy, state.parameters.to(at::kBFloat16)));
+}
+
 TEST(SquaredNorm, IsTheSumOfSquaresInFp64) {
   for (const std::int64_t count : {0, 1, 31, 32, 1003}) {
     auto values = numbers({count}, 1, at::kFloat);

@@ -36,5 +36,23 @@ TEST(Exponential, TakesWhatIsBeyondItsRangeAsTheBoundAndKeepsNotANumber) {
   EXPECT_TRUE(std::isnan(exponential(std::nanf(""))));
 }
 
+// Every upper half with lower halves at, beside and far from the tie, infinities and denormals too.
+TEST(Bf16, RoundsToTheNearestTiesToEven) {
+  std::vector<float> values;
+  for (std::uint32_t upper = 0; upper < 0x10000; ++upper)
+    for (const std::uint32_t lower : {0x0000, 0x0001, 0x7FFF, 0x8000, 0x8001, 0xFFFF})
+      if (const float value = of_bits(upper << 16 | lower); !std::isnan(value))
+        values.push_back(value);
+  const auto expected =
+      at::from_blob(values.data(), {std::ssize(values)}, at::kFloat).to(at::kBFloat16);
+  const auto* bits = expected.const_data_ptr<at::BFloat16>();
+  std::size_t different = 0;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    different += rounded<Bf16>(values[i]).x != bits[i].x;
+  EXPECT_EQ(different, 0U);
+  EXPECT_TRUE(std::isnan(wide(rounded<Bf16>(std::nanf("")))));
+  EXPECT_TRUE(std::isnan(wide(rounded<Bf16>(of_bits(0x7F800001)))));
+}
+
 }  // namespace
 }  // namespace phalanx::kernels

@@ -100,6 +100,20 @@ TEST(Llama, InFp32IsWithinRoundingOfFp64) {
     EXPECT_LE(relative_error(rounded.at(name).gradient, parameter.gradient), 1e-4) << name;
 }
 
+// Matrices in bf16, norms and gradients in fp32, as training in bf16 has them.
+TEST(Llama, InBf16IsWithinRoundingOfFp64) {
+  const auto model = small_llama();
+  auto exact = parameters_of(model), rounded = parameters_of(model, at::kFloat);
+  for (auto& [name, parameter] : rounded) {
+    if (parameter.value.dim() == 2) parameter.value = parameter.value.to(at::kBFloat16);
+    exact.at(name).value = parameter.value.to(at::kDouble);
+  }
+  const auto batch = batch_of(model, 2, 33, 1);
+  EXPECT_NEAR(run(Llama(model, rounded), batch) / run(Llama(model, exact), batch), 1, 1e-2);
+  for (const auto& [name, parameter] : exact)
+    EXPECT_LE(relative_error(rounded.at(name).gradient, parameter.gradient), 5e-2) << name;
+}
+
 TEST(Llama, AddsTheGradientsOfMicroBatches) {
   const auto model = small_llama();
   const auto first = parameters_of(model), second = parameters_of(model),

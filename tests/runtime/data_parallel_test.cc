@@ -126,6 +126,16 @@ TEST_F(DataParallel, GivesEveryGradientOfOneRankForAnyNumberOfRanks) {
   }
 }
 
+TEST_F(DataParallel, InBf16RepeatsBitForBitAndFollowsTheLossesOfFp32) {
+  const auto exact = losses(1);
+  job_.train.precision = "bf16";
+  const auto rounded = losses(3);
+  EXPECT_EQ(rounded, losses(3));
+  ASSERT_EQ(rounded.size(), exact.size());
+  for (std::size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(rounded[i] / exact[i], 1, 5e-3);
+  EXPECT_NE(rounded, exact);
+}
+
 TEST_F(DataParallel, RepeatsALossCurveBitForBit) {
   const auto once = losses(3);
   EXPECT_EQ(once, losses(3));

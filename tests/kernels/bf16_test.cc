@@ -1,0 +1,97 @@
+#include <gtest/gtest.h>
+
+#include "kernels/attention.h"
+#include "kernels/cross_entropy.h"
+#include "kernels/embedding.h"
+#include "kernels/rms_norm.h"
+#include "kernels/rope.h"
+#include "kernels/swiglu.h"
+#include "tests/kernels/tensors.h"
+
+// Activations in bf16: every kernel is its fp32 self on the same values, rounded once.
+namespace phalanx::kernels {
+namespace {
+
+using test::numbers;
+using test::relative_error;
+
+// Rounding to the nearest to 8 bits comes to 1.7e-3 of a tensor's norm; cutting off to twice that.
+constexpr double kRoundedOnce = 2e-3;
+
+at::Tensor bf16(at::IntArrayRef shape, std::uint64_t seed, double scale = 1) {
+  return (numbers(shape, seed) * scale).to(at::kBFloat16);
+}
+at::Tensor fp32(const at::Tensor& x) { return x.to(at::kFloat, false, /*copy=*/true); }
+
+TEST(Bf16, RmsNormAndItsGradient) {
+  const auto x = bf16({3, 257}, 1), dy = bf16({3, 257}, 2), residual = bf16({3, 257}, 3);
+  const auto weight = numbers({257}, 4, at::kFloat);
+  const auto expected = rms_norm(fp32(x), weight, 1e-5), found = rms_norm(x, weight, 1e-5);
+  EXPECT_LE(relative_error(found.y, expected.y), kRoundedOnce);
+  EXPECT_LE(relative_error(found.inverse_rms, expected.inverse_rms), 1e-6);
+  const auto gradient =
+      rms_norm_backward(fp32(dy), fp32(x), weight, expected.inverse_rms, fp32(residual));
+  const auto rounded = rms_norm_backward(dy, x, weight, found.inverse_rms, residual);
+  EXPECT_LE(relative_error(rounded.dx, gradient.dx), kRoundedOnce);
+  EXPECT_LE(relative_error(rounded.dweight, gradient.dweight), 1e-6);
+}
+
+TEST(Bf16, Rope) {
+  const auto table = rope_table(3, 9, 6, 1e4, at::kFloat);
+  auto found = bf16({2, 9, 18}, 1), expected = fp32(found);
+  rope(found, table);
+  rope(expected, table);
+  EXPECT_LE(relative_error(found, expected), kRoundedOnce);
+}
+
+TEST(Bf16, SwigluAndItsGradient) {
+  auto gate = bf16({5, 37}, 1, 8), up = bf16({5, 37}, 2);
+  auto exact_gate = fp32(gate), exact_up = fp32(up);
+  const auto dy = bf16({5, 37}, 3);
+  EXPECT_LE(relative_error(swiglu(gate, up), swiglu(exact_gate, exact_up)), kRoundedOnce);
+  swiglu_backward(dy, gate, up);
+  swiglu_backward(fp32(dy), exact_gate, exact_up);
+  EXPECT_LE(relative_error(gate, exact_gate), kRoundedOnce);
+  EXPECT_LE(relative_error(up, exact_up), kRoundedOnce);
+}
+
+TEST(Bf16, CrossEntropyAndItsGradient) {
+  auto found = bf16({64, 1001}, 1, 10), expected = fp32(found);
+  const auto targets = at::arange(64, at::kLong);
+  EXPECT_NEAR(cross_entropy(found, targets) / cross_entropy(expected, targets), 1, 1e-6);
+  EXPECT_LE(relative_error(found, expected), kRoundedOnce);
+}
+
+TEST(Bf16, Embedding) {
+  const auto table = bf16({13, 5}, 1), dy = bf16({4, 5}, 2);
+  const auto tokens = at::tensor({3, 12, 3, 0}, at::kLong);
+  EXPECT_TRUE(test::same_bits(kernels::embedding(tokens, table), table.index_select(0, tokens)));
+  auto found = at::zeros({13, 5}, at::kFloat), expected = at::zeros({13, 5}, at::kFloat);
+  add_embedding_backward(dy, tokens, found);
+  add_embedding_backward(fp32(dy), tokens, expected);
+  EXPECT_TRUE(test::same_bits(found, expected));
+}
+
+TEST(Bf16, AttentionAndItsGradient) {
+  auto q = bf16({2, 131, 40}, 1, 3), k = bf16({2, 131, 20}, 2, 3), v = bf16({2, 131, 20}, 3);
+  auto exact_q = fp32(q), exact_k = fp32(k), exact_v = fp32(v);
+  const auto dout = bf16({2, 131, 40}, 4);
+  const auto found = attention(q, k, v, {4, 2});
+  const auto expected = attention(exact_q, exact_k, exact_v, {4, 2});
+  EXPECT_LE(relative_error(found.out, expected.out), kRoundedOnce);
+  EXPECT_LE(relative_error(found.log_sum_exp, expected.log_sum_exp), 1e-6);
+  // The gradient reads the rounded output: only through its dot product with dout.
+  attention_backward(dout, q, k, v, found, {4, 2});
+  attention_backward(fp32(dout), exact_q, exact_k, exact_v, expected, {4, 2});
+  EXPECT_LE(relative_error(q, exact_q), 5e-3);
+  EXPECT_LE(relative_error(k, exact_k), 5e-3);
+  EXPECT_LE(relative_error(v, exact_v), kRoundedOnce);
+}
+
+TEST(Bf16, KeepsNotANumber) {
+  auto gate = at::full({33}, std::nan(""), at::kBFloat16);
+  EXPECT_TRUE(swiglu(gate, at::ones_like(gate)).isnan().all().item<bool>());
+}
+
+}  // namespace
+}  // namespace phalanx::kernels
