@@ -20,7 +20,8 @@ struct HeadCounts {
 //
 // The scores exist only as tiles in the cache, normalised as they come, and are computed again in
 // the backward pass from log_sum_exp [sequences, query, length] (Dao et al. 2022), so memory grows
-// with length, not with its square.
+// with length, not with its square. In bf16 the products take bf16 and sum in fp32, where the
+// processor can, and all else is fp32.
 struct Attention {
   at::Tensor out;
   at::Tensor log_sum_exp;

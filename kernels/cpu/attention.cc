@@ -87,34 +87,100 @@ class Scratch {
   T *next_, *end_;
 };
 
+// The factors of products over elements of type T, in units along the depth. With kPairs these are
+// two bf16 (small_product.h), and tiles are rounded to bf16 before they are multiplied; otherwise
+// they are values, widened.
+template <class T, bool kPairs>
+struct Factors {
+  using Sum = Wide<T>;
+  static constexpr std::int64_t kUnit = kPairs ? 2 : 1;
+
+  // `size.depth` in elements.
+  static void product(SmallProduct size, Left<Sum> a, Panel<const Sum> b, Panel<Sum> c) {
+    size.depth = (size.depth + kUnit - 1) / kUnit;
+    if constexpr (kPairs)
+      small_pair_product(size, a, b, c);
+    else
+      small_product(size, a, b, c);
+  }
+
+  // Right factor of products along the columns of `from`.
+  static void pack_across(PackSize size, Panel<const T> from, Panel<Sum> to) {
+    if constexpr (kPairs)
+      pack_transposed(
+          {size.rows, size.columns / 2},
+          Panel<const float>{reinterpret_cast<const float*>(from.data), from.stride / 2}, to);
+    else
+      pack_transposed(size, from, to);
+  }
+
+  // Right factor of products along the rows of `from`.
+  static void pack_along(PackSize size, Panel<const T> from, Panel<Sum> to) {
+    if constexpr (kPairs)
+      pack_pairs(size, from, to);
+    else
+      pack(size, from, to);
+  }
+
+  // Left factor along the columns of `rows`, of which `along` is what pack_along() made.
+  static Left<Sum> left(Panel<const T> rows, Panel<const Sum> along) {
+    if constexpr (kPairs)
+      return {reinterpret_cast<const float*>(rows.data), rows.stride / 2, 1};
+    else
+      return {along.data, along.stride, 1};
+  }
+
+  // A tile as left factor along its keys; `scratch` has room for it.
+  static Left<Sum> tile(const ScoreTile& tile, const Sum* scores, Sum* scratch) {
+    if constexpr (kPairs) {
+      pack_rounded({tile.rows, tile.keys}, {scores, kTileStride},
+                   {reinterpret_cast<Bf16*>(scratch), kTileStride});
+      return {scratch, kTileStride / 2, 1};
+    } else {
+      return {scores, kTileStride, 1};
+    }
+  }
+
+  // Its transpose, along its rows.
+  static Left<Sum> turned_tile(const ScoreTile& tile, const Sum* scores, Sum* scratch) {
+    if constexpr (kPairs) {
+      pack_pairs({tile.rows, tile.keys}, {scores, kTileStride}, {scratch, kTileStride});
+      scores = scratch;
+    }
+    return {scores, 1, kTileStride};
+  }
+};
+
 // Keys or values as right factors of products along the head's width, a tile after the other.
-template <class T>
-void pack_across(const Shape& shape, Panel<const T> head, Wide<T>* to) {
+template <class Of, class T>
+void pack_tiles_across(const Shape& shape, Panel<const T> head, Wide<T>* to) {
   for (std::int64_t first = 0; first < shape.length; first += kKeys)
-    pack_transposed({std::min(kKeys, shape.length - first), shape.head_width},
+    Of::pack_across({std::min(kKeys, shape.length - first), shape.head_width},
                     {head.data + first * head.stride, head.stride},
                     {to + shape.across(first), kTileStride});
 }
 
-template <class T>
+template <class T, bool kPairs>
 class Forward {
+  using Of = Factors<T, kPairs>;
   using Sum = Wide<T>;
 
  public:
   explicit Forward(const Shape& shape)
       : shape_(shape),
         scratch_(shape.across_elements() + shape.elements() +
-                 kQueries * (kTileStride + 2 * shape.stride())),
+                 kQueries * (2 * kTileStride + 2 * shape.stride())),
         keys_(scratch_.take(shape.across_elements())),
         values_(scratch_.take(shape.elements())),
         scores_(scratch_.take(kQueries * kTileStride)),
+        factor_(scratch_.take(kQueries * kTileStride)),
         query_(scratch_.take(kQueries * shape.stride())),
         running_{
             {scratch_.take(kQueries * shape.stride()), shape.stride()}, shape.columns(), {}, {}} {}
 
   void begin(Panel<const T> keys, Panel<const T> values) {
-    pack_across(shape_, keys, keys_);
-    pack({shape_.length, shape_.head_width}, values, {values_, shape_.stride()});
+    pack_tiles_across<Of>(shape_, keys, keys_);
+    Of::pack_along({shape_.length, shape_.head_width}, values, {values_, shape_.stride()});
   }
 
   // One head of those that share the keys and values of begin().
@@ -124,21 +190,22 @@ class Forward {
       std::fill_n(running_.largest, rows, -std::numeric_limits<Sum>::infinity());
       std::fill_n(running_.sum, rows, Sum(0));
       std::fill_n(running_.out.data, rows * shape_.stride(), Sum(0));
-      pack({rows, shape_.head_width}, {query.data + first * query.stride, query.stride},
-           {query_, shape_.stride()});
-      for_each_tile(first, rows, first_visible, [&](const ScoreTile& tile) { add(tile); });
+      const Panel<const T> block{query.data + first * query.stride, query.stride};
+      if constexpr (!kPairs) pack({rows, shape_.head_width}, block, {query_, shape_.stride()});
+      const auto left = Of::left(block, {query_, shape_.stride()});
+      for_each_tile(first, rows, first_visible, [&](const ScoreTile& tile) { add(tile, left); });
       write({out.data + first * out.stride, out.stride}, log_sum_exp + first, rows);
     });
   }
 
  private:
-  void add(const ScoreTile& tile) {
-    small_product({tile.rows, panel_columns(tile.keys), shape_.head_width, Into::kNew},
-                  {query_, shape_.stride(), 1},
-                  {keys_ + shape_.across(tile.first_key), kTileStride}, {scores_, kTileStride});
+  void add(const ScoreTile& tile, Left<Sum> query) {
+    Of::product({tile.rows, panel_columns(tile.keys), shape_.head_width, Into::kNew}, query,
+                {keys_ + shape_.across(tile.first_key), kTileStride}, {scores_, kTileStride});
     softmax_tile(scores_, static_cast<Sum>(shape_.scale()), running_, tile);
-    small_product({tile.rows, shape_.columns(), tile.keys, Into::kSum}, {scores_, kTileStride, 1},
-                  {values_ + tile.first_key * shape_.stride(), shape_.stride()}, running_.out);
+    Of::product(
+        {tile.rows, shape_.columns(), tile.keys, Into::kSum}, Of::tile(tile, scores_, factor_),
+        {values_ + tile.first_key / Of::kUnit * shape_.stride(), shape_.stride()}, running_.out);
   }
 
   void write(Panel<T> out, Sum* log_sum_exp, std::int64_t rows) {
@@ -153,7 +220,7 @@ class Forward {
 
   Shape shape_;
   Scratch<Sum> scratch_;
-  Sum *keys_, *values_, *scores_, *query_;
+  Sum *keys_, *values_, *scores_, *factor_, *query_;
   RunningOutput<Sum> running_;
 };
 
@@ -164,15 +231,16 @@ struct HeadOutput {
   const Wide<T>* log_sum_exp;
 };
 
-template <class T>
+template <class T, bool kPairs>
 class Backward {
+  using Of = Factors<T, kPairs>;
   using Sum = Wide<T>;
 
  public:
   explicit Backward(const Shape& shape)
       : shape_(shape),
         scratch_(2 * shape.across_elements() + 3 * shape.elements() +
-                 kQueries * (2 * kTileStride + 3 * shape.stride())),
+                 kQueries * (3 * kTileStride + 3 * shape.stride())),
         keys_across_(scratch_.take(shape.across_elements())),
         values_across_(scratch_.take(shape.across_elements())),
         keys_(scratch_.take(shape.elements())),
@@ -180,14 +248,15 @@ class Backward {
         dvalues_(scratch_.take(shape.elements())),
         scores_(scratch_.take(kQueries * kTileStride)),
         dscores_(scratch_.take(kQueries * kTileStride)),
+        factor_(scratch_.take(kQueries * kTileStride)),
         query_(scratch_.take(kQueries * shape.stride())),
         dout_(scratch_.take(kQueries * shape.stride())),
         dquery_(scratch_.take(kQueries * shape.stride())) {}
 
   void begin(Panel<const T> keys, Panel<const T> values) {
-    pack_across(shape_, keys, keys_across_);
-    pack_across(shape_, values, values_across_);
-    pack({shape_.length, shape_.head_width}, keys, {keys_, shape_.stride()});
+    pack_tiles_across<Of>(shape_, keys, keys_across_);
+    pack_tiles_across<Of>(shape_, values, values_across_);
+    Of::pack_along({shape_.length, shape_.head_width}, keys, {keys_, shape_.stride()});
     std::fill_n(dkeys_, shape_.elements(), Sum(0));
     std::fill_n(dvalues_, shape_.elements(), Sum(0));
   }
@@ -198,12 +267,16 @@ class Backward {
       const Panel<T> q{query.data + first * query.stride, query.stride};
       const Panel<const T> out{head.out.data + first * head.out.stride, head.out.stride};
       const Panel<const T> dout{head.dout.data + first * head.dout.stride, head.dout.stride};
-      pack({rows, shape_.head_width}, {q.data, q.stride}, {query_, shape_.stride()});
-      pack({rows, shape_.head_width}, dout, {dout_, shape_.stride()});
-      row_dots({dout_, shape_.stride()}, out, rows, shape_.head_width, dots_);
+      row_dots(dout, out, rows, shape_.head_width, dots_);
+      const Panel<Sum> query_along{query_, shape_.stride()}, dout_along{dout_, shape_.stride()};
+      Of::pack_along({rows, shape_.head_width}, {q.data, q.stride}, query_along);
+      Of::pack_along({rows, shape_.head_width}, dout, dout_along);
+      const auto left = Of::left({q.data, q.stride}, {query_, shape_.stride()});
+      const auto dleft = Of::left(dout, {dout_, shape_.stride()});
       std::fill_n(dquery_, rows * shape_.stride(), Sum(0));
-      for_each_tile(first, rows, first_visible,
-                    [&](const ScoreTile& tile) { add(tile, head.log_sum_exp + first); });
+      for_each_tile(first, rows, first_visible, [&](const ScoreTile& tile) {
+        add(tile, left, dleft, head.log_sum_exp + first);
+      });
       unpack(dquery_, rows, q);
     });
   }
@@ -215,22 +288,23 @@ class Backward {
   }
 
  private:
-  void add(const ScoreTile& tile, const Sum* log_sum_exp) {
+  void add(const ScoreTile& tile, Left<Sum> query, Left<Sum> dout, const Sum* log_sum_exp) {
     const std::int64_t stride = shape_.stride(), at = tile.first_key * stride;
     const SmallProduct scores{tile.rows, panel_columns(tile.keys), shape_.head_width, Into::kNew};
     const std::int64_t across = shape_.across(tile.first_key);
-    small_product(scores, {query_, stride, 1}, {keys_across_ + across, kTileStride},
-                  {scores_, kTileStride});
-    small_product(scores, {dout_, stride, 1}, {values_across_ + across, kTileStride},
-                  {dscores_, kTileStride});
+    Of::product(scores, query, {keys_across_ + across, kTileStride}, {scores_, kTileStride});
+    Of::product(scores, dout, {values_across_ + across, kTileStride}, {dscores_, kTileStride});
     softmax_backward_tile(scores_, dscores_, log_sum_exp, dots_, static_cast<Sum>(shape_.scale()),
                           tile);
 
     const SmallProduct by_key{tile.keys, shape_.columns(), tile.rows, Into::kSum};
-    small_product(by_key, {scores_, 1, kTileStride}, {dout_, stride}, {dvalues_ + at, stride});
-    small_product(by_key, {dscores_, 1, kTileStride}, {query_, stride}, {dkeys_ + at, stride});
-    small_product({tile.rows, shape_.columns(), tile.keys, Into::kSum}, {dscores_, kTileStride, 1},
-                  {keys_ + at, stride}, {dquery_, stride});
+    Of::product(by_key, Of::turned_tile(tile, scores_, factor_), {dout_, stride},
+                {dvalues_ + at, stride});
+    Of::product(by_key, Of::turned_tile(tile, dscores_, factor_), {query_, stride},
+                {dkeys_ + at, stride});
+    Of::product({tile.rows, shape_.columns(), tile.keys, Into::kSum},
+                Of::tile(tile, dscores_, factor_), {keys_ + at / Of::kUnit, stride},
+                {dquery_, stride});
   }
 
   void unpack(const Sum* from, std::int64_t rows, Panel<T> to) {
@@ -241,10 +315,20 @@ class Backward {
 
   Shape shape_;
   Scratch<Sum> scratch_;
-  Sum *keys_across_, *values_across_, *keys_, *dkeys_, *dvalues_, *scores_, *dscores_, *query_,
-      *dout_, *dquery_;
+  Sum *keys_across_, *values_across_, *keys_, *dkeys_, *dvalues_, *scores_, *dscores_, *factor_,
+      *query_, *dout_, *dquery_;
   Sum dots_[kQueries];
 };
+
+// Calls `function` with a value of the element type and whether its products take pairs of bf16.
+template <class Function>
+void for_factors(const at::Tensor& q, const Shape& shape, const Function& function) {
+  for_activation_type(q, [&]<class T>(T value) {
+    if constexpr (std::is_same_v<T, Bf16>)
+      if (has_pair_product() && shape.head_width % 2 == 0) return function(value, std::true_type{});
+    function(value, std::false_type{});
+  });
+}
 
 Shape shape_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, HeadCounts heads,
                const at::Tensor& first_visible) {
@@ -269,8 +353,8 @@ Attention attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& 
   const Shape shape = shape_of(q, k, v, heads, first_visible);
   Attention result{at::empty_like(q), at::empty({shape.sequences, heads.query, shape.length},
                                                 q.options().dtype(wide_type(q.scalar_type())))};
-  for_activation_type(q, [&]<class T>(T) {
-    Forward<T> forward(shape);
+  for_factors(q, shape, [&]<class T, bool kPairs>(T, std::bool_constant<kPairs>) {
+    Forward<T, kPairs> forward(shape);
     for (std::int64_t s = 0; s < shape.sequences; ++s)
       for (std::int64_t key_head = 0; key_head < heads.key_value; ++key_head) {
         const std::int64_t key = shape.key(s, key_head);
@@ -293,8 +377,8 @@ void attention_backward(const at::Tensor& dout, at::Tensor& q, at::Tensor& k, at
                         const at::Tensor& first_visible) {
   const Shape shape = shape_of(q, k, v, heads, first_visible);
   check(dout.is_contiguous() && dout.sizes() == q.sizes(), "attention: dout must be shaped as q");
-  for_activation_type(q, [&]<class T>(T) {
-    Backward<T> backward(shape);
+  for_factors(q, shape, [&]<class T, bool kPairs>(T, std::bool_constant<kPairs>) {
+    Backward<T, kPairs> backward(shape);
     for (std::int64_t s = 0; s < shape.sequences; ++s)
       for (std::int64_t key_head = 0; key_head < heads.key_value; ++key_head) {
         const std::int64_t key = shape.key(s, key_head), stride = shape.query_stride();

@@ -59,12 +59,12 @@ PHALANX_INLINE void backward(T* row, T* dp, const T* log_sum_exp, const T* dot, 
 }
 
 template <class T>
-PHALANX_INLINE void dots_of(Panel<const Wide<T>> a, Panel<const T> b, std::int64_t rows,
+PHALANX_INLINE void dots_of(Panel<const T> a, Panel<const T> b, std::int64_t rows,
                             std::int64_t width, Wide<T>* dots) {
   for (std::int64_t r = 0; r < rows; ++r, a.data += a.stride, b.data += b.stride) {
     Wide<T> sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (std::int64_t i = 0; i < width; ++i) sum += a.data[i] * wide(b.data[i]);
+    for (std::int64_t i = 0; i < width; ++i) sum += wide(a.data[i]) * wide(b.data[i]);
     dots[r] = sum;
   }
 }
@@ -93,7 +93,7 @@ PHALANX_VECTORIZED void run(Panel<const double> a, Panel<const double> b, std::i
                             std::int64_t width, double* dots) {
   dots_of(a, b, rows, width, dots);
 }
-PHALANX_VECTORIZED void run(Panel<const float> a, Panel<const Bf16> b, std::int64_t rows,
+PHALANX_VECTORIZED void run(Panel<const Bf16> a, Panel<const Bf16> b, std::int64_t rows,
                             std::int64_t width, float* dots) {
   dots_of(a, b, rows, width, dots);
 }
@@ -124,7 +124,7 @@ void row_dots(Panel<const double> a, Panel<const double> b, std::int64_t rows, s
               double* dots) {
   run(a, b, rows, width, dots);
 }
-void row_dots(Panel<const float> a, Panel<const Bf16> b, std::int64_t rows, std::int64_t width,
+void row_dots(Panel<const Bf16> a, Panel<const Bf16> b, std::int64_t rows, std::int64_t width,
               float* dots) {
   run(a, b, rows, width, dots);
 }

@@ -55,7 +55,7 @@ void row_dots(Panel<const float> a, Panel<const float> b, std::int64_t rows, std
               float* dots);
 void row_dots(Panel<const double> a, Panel<const double> b, std::int64_t rows, std::int64_t width,
               double* dots);
-void row_dots(Panel<const float> a, Panel<const c10::BFloat16> b, std::int64_t rows,
+void row_dots(Panel<const c10::BFloat16> a, Panel<const c10::BFloat16> b, std::int64_t rows,
               std::int64_t width, float* dots);
 
 }  // namespace phalanx::kernels

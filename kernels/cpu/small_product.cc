@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "base/check.h"
 #include "kernels/cpu/simd.h"
 
 namespace phalanx::kernels {
@@ -11,12 +12,18 @@ namespace {
 // one of a.
 struct Portable {
   static constexpr int kBytes = 16, kRows = 4, kVectors = 2;
+  static constexpr bool kPairs = false;
 };
 struct Avx2 {
   static constexpr int kBytes = 32, kRows = 4, kVectors = 2;
+  static constexpr bool kPairs = false;
 };
 struct Avx512 {
   static constexpr int kBytes = 64, kRows = 8, kVectors = 2;
+  static constexpr bool kPairs = false;
+};
+struct Avx512Pairs : Avx512 {
+  static constexpr bool kPairs = true;
 };
 
 template <class Set, class T>
@@ -24,6 +31,17 @@ struct Lanes {
   typedef T Vector __attribute__((vector_size(Set::kBytes), may_alias, aligned(alignof(T))));
   static constexpr std::int64_t kCount = Set::kBytes / sizeof(T);
 };
+
+template <class Set, class T, class Vector>
+PHALANX_INLINE void multiply_add(Vector& sum, const T& a, const Vector& b) {
+#if defined(__x86_64__)
+  if constexpr (Set::kPairs) {
+    asm("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(b), "m"(a));
+    return;
+  }
+#endif
+  sum += b * a;
+}
 
 template <class Set, int kRows, int kVectors, class T>
 PHALANX_INLINE void tile(const SmallProduct& size, Left<T> a, Panel<const T> b, Panel<T> c) {
@@ -46,7 +64,7 @@ PHALANX_INLINE void tile(const SmallProduct& size, Left<T> a, Panel<const T> b, 
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 16
       for (int v = 0; v < kVectors; ++v)
-        sums[r][v] += right[v] * a.data[r * a.row_stride + k * a.step];
+        multiply_add<Set>(sums[r][v], a.data[r * a.row_stride + k * a.step], right[v]);
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r)
@@ -93,6 +111,11 @@ __attribute__((target("arch=x86-64-v4"))) void avx512(const SmallProduct& size, 
                                                       Panel<const T> b, Panel<T> c) {
   product<Avx512>(size, a, b, c);
 }
+
+__attribute__((target("arch=x86-64-v4"))) void avx512_pairs(const SmallProduct& size, Left<float> a,
+                                                            Panel<const float> b, Panel<float> c) {
+  product<Avx512Pairs>(size, a, b, c);
+}
 #endif
 
 }  // namespace
@@ -120,5 +143,20 @@ void small_product(const SmallProduct& size, Left<double> a, Panel<const double>
   static const auto best = small_product_variants().back().of_double;
   best(size, a, b, c);
 }
+
+#if defined(__x86_64__)
+bool has_pair_product() {
+  return __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16");
+}
+void small_pair_product(const SmallProduct& size, Left<float> a, Panel<const float> b,
+                        Panel<float> c) {
+  avx512_pairs(size, a, b, c);
+}
+#else
+bool has_pair_product() { return false; }
+void small_pair_product(const SmallProduct&, Left<float>, Panel<const float>, Panel<float>) {
+  check(false, "small_pair_product: not on this processor");
+}
+#endif
 
 }  // namespace phalanx::kernels

@@ -43,6 +43,12 @@ struct SmallProductVariant {
 };
 std::span<const SmallProductVariant> small_product_variants();
 
+// The same with elements that are two bf16 each, which follow each other along the depth, the first
+// in the lower half; depth counts these pairs. Sums are fp32. Only where has_pair_product().
+bool has_pair_product();
+void small_pair_product(const SmallProduct& size, Left<float> a, Panel<const float> b,
+                        Panel<float> c);
+
 // Columns that a panel of `columns` takes up.
 constexpr std::int64_t panel_columns(std::int64_t columns) {
   return (columns + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
