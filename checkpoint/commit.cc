@@ -68,8 +68,9 @@ fs::path commit(const fs::path& partial, const Manifest& manifest) {
   read_checked(partial);
   fs::rename(partial, complete, error);
   if (error)
-    throw StorageError(fmt::format("{}: rename to {}: {}", partial.string(),
-                                   complete.filename().string(), error.message()));
+    throw storage_error(
+        fmt::format("{}: rename to {}", partial.string(), complete.filename().string()),
+        error.value());
   sync_folder(complete.parent_path());
   return complete;
 }

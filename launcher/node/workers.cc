@@ -121,7 +121,7 @@ void Workers::request_fork(int slot) {
   (void)!::pwrite(worker.black_box.get(), empty.data(), empty.size(), 0);
   const FileDescriptor output(
       ::open(log(slot).c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
-  if (!output) throw StorageError(describe_errno("open " + log(slot).string()));
+  if (!output) throw storage_error("open " + log(slot).string());
   worker.log_start = std::filesystem::file_size(log(slot));
   auto [ours, theirs] = socket_pair();
   worker.peer = std::make_unique<FramePeer>(
