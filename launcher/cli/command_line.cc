@@ -6,7 +6,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 
 #include "base/nearest_name.h"
 #include "launcher/cli/help.h"
@@ -68,7 +67,7 @@ void declare(CLI::App& parser, const Option& option) {
       option.target);
 }
 
-void check_value(const std::string& program, const Option& option) {
+void check_value(const std::string& program, const Option& option, const std::string& see) {
   const auto& allowed = option.allowed;
   std::visit(
       [&](auto* target) {
@@ -81,7 +80,8 @@ void check_value(const std::string& program, const Option& option) {
         } else if constexpr (std::is_arithmetic_v<Target> && !std::is_same_v<Target, bool>) {
           if (static_cast<double>(*target) < option.least)
             throw RefusedError(fmt::format("{}: {}: expected at least {}, found {}", program,
-                                           option.name, option.least, *target));
+                                           option.name, option.least, *target),
+                               see);
         }
       },
       option.target);
@@ -114,11 +114,11 @@ void parse(const Subcommand& command, std::vector<std::string> arguments, bool& 
     throw RefusedError(fmt::format("{}: expected no `{}`", program, name),
                        did_you_mean(name, names, see));
   }
-  for (const auto& option : command.options) check_value(program, option);
+  for (const auto& option : command.options) check_value(program, option, see);
 }
 
 int print(const std::string& text) {
-  std::fputs(text.c_str(), stdout);
+  write_output(text);
   return static_cast<int>(protocol::ExitCode::kDone);
 }
 
