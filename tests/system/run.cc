@@ -238,11 +238,20 @@ std::vector<fs::path> LiveRun::checkpoints() const {
 
 // ---------------------------------------------------------------- results
 
+namespace {
+// What may differ between equal runs: times, speed, and how often the group was formed.
+bool tells_of_the_machine(const std::string& name) {
+  return name.ends_with("seconds") || name == "tokens_per_second" || name == "generation";
+}
+}  // namespace
+
 std::map<std::int64_t, Json> trajectory(const LiveRun& run) {
   std::map<std::int64_t, Json> steps;
   for (Json line : run.metrics()) {
-    for (const char* varying : {"generation", "seconds", "tokens_per_second"}) line.erase(varying);
-    steps[line["step"]] = line;
+    Json& kept = steps[line["step"]];
+    kept = Json::object();
+    for (const auto& [name, value] : line.items())
+      if (!tells_of_the_machine(name)) kept[name] = value;
   }
   return steps;
 }
