@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "launcher/cli/shown_path.h"
 #include "launcher/error.h"
 #include "protocol/run_directory.h"
 
@@ -31,12 +33,23 @@ FileDescriptor lock_output(const std::filesystem::path& output) {
   while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) throw storage_error(path.string() + ": flock");
     if (Clock::now() >= deadline)
-      throw RefusedError(output.string() + ": another run is at work on this output",
-                         "look at it with `phalanx status " + output.string() +
+      throw RefusedError(shown(output) + ": another run is at work on this output",
+                         "look at it with `phalanx status " + shown(output) +
                              "`, end it with `phalanx cancel`, or choose another `output`");
     std::this_thread::sleep_for(kRetry);
   }
   return lock;
+}
+
+void require_writable(const std::filesystem::path& output) {
+  std::error_code error;
+  auto folder = output;
+  while (!std::filesystem::exists(folder, error) && folder.has_relative_path())
+    folder = folder.parent_path();
+  if (!std::filesystem::is_directory(folder, error))
+    throw StorageError(shown(folder) + ": expected a folder for the output, found none", kHelp);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    throw StorageError(describe_errno(folder.string() + ": write"), kHelp);
 }
 
 bool is_locked(const std::filesystem::path& output) {

@@ -129,7 +129,9 @@ int run(const RunOptions& options, const Printer& printer) {
   }
   auto& job = loaded.job;
   resolve(job);
-  Attempt attempt = plan_attempt(job, options.resume);  // refuses before anything is made
+  // All that can be refused is refused before anything is made.
+  require_writable(job.output);
+  Attempt attempt = plan_attempt(job, options.resume);
   if (options.dry_run) {
     print_plan(job, attempt, printer);
     return 0;

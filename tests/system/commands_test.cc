@@ -128,6 +128,10 @@ TEST(RunCommand, SaysWhatToDoAboutAnOutputThatCannotBeMade) {
   EXPECT_EQ(outcome.code, 7);
   EXPECT_THAT(outcome.errors, HasSubstr("/proc/phalanx: create: "));
   EXPECT_THAT(outcome.errors, HasSubstr("help: choose an `output`"));
+  const auto dry = workshop.phalanx(
+      {"run", workshop.job(), "--output=" + (workshop.job() / "run").string(), "--dry-run"});
+  EXPECT_EQ(dry.code, 7);
+  EXPECT_THAT(dry.errors, HasSubstr("job.yaml: expected a folder for the output, found none"));
 }
 
 TEST(ValidateCommand, PrintsEveryProblemAsJson) {
