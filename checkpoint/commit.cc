@@ -68,7 +68,7 @@ void put_in_place(const fs::path& partial, const fs::path& complete, bool exchan
 
 fs::path commit(const fs::path& partial, const Manifest& manifest) {
   check_name(partial, manifest);
-  const fs::path complete =
+  fs::path complete =
       partial.parent_path() / complete_path("", {manifest.step, manifest.attempt}).filename();
   std::error_code ignored;
   if (was_committed(complete, manifest)) {
