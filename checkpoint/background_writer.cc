@@ -59,37 +59,36 @@ void BackgroundWriter::save(const std::filesystem::path& directory, const std::s
                             const std::vector<GlobalTensor>& tensors,
                             std::span<const StateView> views, TimePoint deadline, Done done) {
   const std::string name = (directory / file).string();
-  if (!wait_idle(deadline)) {
-    done({std::nullopt, name + ": not saved: the save before it is still being written",
-          "save less often (checkpoint.every), or to a faster disk"});
-    return;
-  }
-  try {
-    auto save = std::make_unique<Save>(Save{directory, file, tensors, stage(views), done});
+  std::size_t elements = 0;
+  for (const auto& view : views) elements += view.data.size();
+  reserve(elements);
+  if (!wait_idle(deadline))
+    return done({std::nullopt, name + ": not saved: the save before it is still being written",
+                 "save less often (checkpoint.every), or to a faster disk"});
+  if (staging_.size() < elements)
+    return done({std::nullopt, name + ": not saved: no memory to copy the state into", {}});
+  auto save = std::make_unique<Save>(Save{directory, file, tensors, stage(views), std::move(done)});
+  {
     const std::lock_guard lock(mutex_);
     pending_ = std::move(save);
-  } catch (const std::bad_alloc&) {
-    done({std::nullopt, name + ": not saved: no memory to copy the state into", {}});
-    return;
   }
   changed_.notify_all();
 }
 
 bool BackgroundWriter::wait_idle(TimePoint deadline) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_until(lock, deadline, [this] { return pending_ == nullptr; });
+  return changed_.wait_until(lock, deadline, [this] { return is_idle(); });
 }
 
 void BackgroundWriter::reserve(std::size_t elements) {
-  if (elements <= staging_.size()) return;
-  staging_ = std::vector<float>();  // before the larger one is taken
-  staging_ = std::vector<float>(elements);
+  {
+    const std::lock_guard lock(mutex_);
+    reserved_ = std::max(reserved_, elements);
+  }
+  changed_.notify_all();
 }
 
 std::vector<StateView> BackgroundWriter::stage(std::span<const StateView> views) {
-  std::size_t elements = 0;
-  for (const auto& view : views) elements += view.data.size();
-  reserve(elements);
   std::vector<StateView> staged(views.begin(), views.end());
   float* at = staging_.data();
   for (auto& view : staged) {
@@ -103,15 +102,37 @@ std::vector<StateView> BackgroundWriter::stage(std::span<const StateView> views)
 void BackgroundWriter::run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return leaving_ || pending_ != nullptr; });
-    if (pending_ == nullptr) return;
-    const Save& save = *pending_;  // save() leaves it alone until it is gone
-    lock.unlock();
-    save.done(save.write());
-    lock.lock();
-    pending_.reset();
+    changed_.wait(lock, [this] { return leaving_ || !is_idle(); });
+    if (pending_ != nullptr)
+      write(lock);
+    else if (leaving_)
+      return;
+    else
+      grow(lock);
     changed_.notify_all();
   }
+}
+
+void BackgroundWriter::write(std::unique_lock<std::mutex>& lock) {
+  const Save& save = *pending_;  // save() leaves it alone until it is gone
+  lock.unlock();
+  save.done(save.write());
+  lock.lock();
+  pending_.reset();
+}
+
+void BackgroundWriter::grow(std::unique_lock<std::mutex>& lock) {
+  const std::size_t elements = reserved_;
+  staging_ = std::vector<float>();  // before the larger one is taken
+  lock.unlock();
+  std::vector<float> larger;
+  try {
+    larger.resize(elements);
+  } catch (const std::bad_alloc&) {
+  }
+  lock.lock();
+  staging_ = std::move(larger);
+  if (staging_.size() < elements) reserved_ = 0;
 }
 
 }  // namespace phalanx::checkpoint

@@ -37,9 +37,8 @@ class BackgroundWriter {
   // Finishes the save that is under way.
   ~BackgroundWriter();
 
-  // Takes the staging memory for saves of this size now, between saves: the first one would wait
-  // several times longer than the next, for the system to hand its pages over. Throws
-  // std::bad_alloc.
+  // Takes the staging memory for saves of this size, on the writer's thread: the first save would
+  // wait several times longer than the next, for the system to hand its pages over.
   void reserve(std::size_t elements);
 
   // Copies the views and returns; write_shard's arguments otherwise. While the save before is still
@@ -49,15 +48,19 @@ class BackgroundWriter {
             const std::vector<GlobalTensor>& tensors, std::span<const StateView> views,
             TimePoint deadline, Done done);
 
-  // Waits until no save is under way; false when one still is at `deadline`.
+  // Waits until no save and no reservation is under way; false when one still is at `deadline`.
   [[nodiscard]] bool wait_idle(TimePoint deadline);
 
  private:
   struct Save;
   void run();
+  bool is_idle() const { return pending_ == nullptr && staging_.size() >= reserved_; }
+  void write(std::unique_lock<std::mutex>& lock);
+  void grow(std::unique_lock<std::mutex>& lock);
   std::vector<StateView> stage(std::span<const StateView> views);
 
-  std::vector<float> staging_;
+  std::vector<float> staging_;  // the writer's thread's until it is idle
+  std::size_t reserved_ = 0;    // elements that staging_ is to have
   std::mutex mutex_;
   std::condition_variable changed_;
   std::unique_ptr<Save> pending_;  // from save() until it has been written

@@ -1,7 +1,10 @@
 #include "checkpoint/commit.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <set>
 
 #include "base/file.h"
@@ -14,10 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_loadable(const fs::path& directory) {
+bool was_committed(const fs::path& complete, const Manifest& manifest) {
   try {
-    read_checked(directory);
-    return true;
+    return read_manifest(complete).generation == manifest.generation;
   } catch (const Error&) {
     return false;
   }
@@ -48,29 +50,39 @@ void sync_shard_folders(const fs::path& partial, const Manifest& manifest) {
   for (const auto& folder : folders) sync_folder(partial / folder);
 }
 
+// Renames; what `complete` names before is `partial` afterwards.
+void put_in_place(const fs::path& partial, const fs::path& complete, bool exchange) {
+  const auto rename = [&](unsigned flags) {
+    return ::renameat2(AT_FDCWD, partial.c_str(), AT_FDCWD, complete.c_str(), flags) == 0;
+  };
+  if (rename(exchange ? RENAME_EXCHANGE : 0)) return;
+  if (exchange && errno == EINVAL) {  // the file system cannot exchange
+    remove_checkpoint(complete);
+    if (rename(0)) return;
+  }
+  throw StorageError(describe_errno(
+      fmt::format("{}: rename to {}", partial.string(), complete.filename().string())));
+}
+
 }  // namespace
 
 fs::path commit(const fs::path& partial, const Manifest& manifest) {
   check_name(partial, manifest);
-  const fs::path complete =
+  fs::path complete =
       partial.parent_path() / complete_path("", {manifest.step, manifest.attempt}).filename();
-  std::error_code error;
-  if (fs::exists(complete, error)) {
-    if (is_loadable(complete)) {
-      if (fs::exists(partial, error)) remove_checkpoint(partial);
-      return complete;
-    }
-    remove_checkpoint(complete);
+  std::error_code ignored;
+  if (was_committed(complete, manifest)) {
+    if (fs::exists(partial, ignored)) remove_checkpoint(partial);
+    return complete;
   }
   refuse_holes(partial, manifest);
   sync_shard_folders(partial, manifest);
   write_manifest(partial, manifest);
   read_checked(partial);
-  fs::rename(partial, complete, error);
-  if (error)
-    throw StorageError(fmt::format("{}: rename to {}: {}", partial.string(),
-                                   complete.filename().string(), error.message()));
+  const bool replaces = fs::exists(complete, ignored);
+  put_in_place(partial, complete, replaces);
   sync_folder(complete.parent_path());
+  if (replaces && fs::exists(partial, ignored)) remove_checkpoint(partial);
   return complete;
 }
 

@@ -11,8 +11,8 @@ namespace phalanx::checkpoint {
 // writes the manifest, makes all of it durable, and renames the folder. Returns the complete
 // checkpoint's path.
 // May be repeated: a commit that was done is done. A complete checkpoint of the same step and
-// attempt, by an earlier generation, stays, and this one's files go: what both hold is equal;
-// a damaged one is replaced.
+// attempt, by an earlier generation, is replaced at once: what both hold is equal, unless that one
+// has been damaged since.
 // Throws CheckpointError when the manifest is refused, StorageError when the disk fails.
 std::filesystem::path commit(const std::filesystem::path& partial, const Manifest& manifest);
 

@@ -116,9 +116,9 @@ Manifest read_checked(const fs::path& directory) {
 }
 
 std::optional<LoadableCheckpoint> newest_loadable(
-    const fs::path& output,
+    const std::vector<CheckpointEntry>& entries,
     const std::function<void(const CheckpointEntry&, const std::string&)>& skipped) {
-  for (const auto& entry : list_checkpoints(output)) {
+  for (const auto& entry : entries) {
     Manifest manifest;
     const std::string problem = try_read(entry, manifest);
     if (problem.empty()) return LoadableCheckpoint{entry.path, std::move(manifest)};

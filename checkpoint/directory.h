@@ -45,10 +45,10 @@ struct LoadableCheckpoint {
   std::filesystem::path path;
   Manifest manifest;
 };
-// The newest checkpoint that passes the quick test. Each newer one that does not is named to
-// `skipped`, with the reason. Empty when there is none.
+// The first of `entries` (newest first) that passes the quick test. Each before it, which does not,
+// is named to `skipped`, with the reason. Empty when there is none.
 std::optional<LoadableCheckpoint> newest_loadable(
-    const std::filesystem::path& output,
+    const std::vector<CheckpointEntry>& entries,
     const std::function<void(const CheckpointEntry&, const std::string& reason)>& skipped);
 
 // Who is saving now; what older ones left behind can never become complete.

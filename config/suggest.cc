@@ -34,7 +34,7 @@ std::string help_for_unknown_key(const google::protobuf::Descriptor& section,
   std::vector<std::string> keys;
   for (int i = 0; i < section.field_count(); ++i) keys.push_back(section.field(i)->name());
   auto all = fmt::format("{} has the keys {}", path.empty() ? "a job" : "`" + path + "`",
-                               fmt::join(keys, ", "));
+                         fmt::join(keys, ", "));
   if (key.size() > kLongestName) return all;
   if (const auto nearest = nearest_name(key, keys); !nearest.empty())
     return did_you_mean("`" + nearest + "`") + "\n" + all;

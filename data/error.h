@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace phalanx {
+namespace phalanx::data {
 
 // Data cannot be used: missing, damaged, foreign, or not what the job needs. Names the file (and
 // line or token), what was expected and what was found.
@@ -11,4 +11,4 @@ class DataError : public Error {
   using Error::Error;
 };
 
-}  // namespace phalanx
+}  // namespace phalanx::data

@@ -28,8 +28,7 @@ enum Slot {
 Attention::Attention(const config::Model& model, const std::string& layer,
                      const parallel::Parameters& parameters)
     : Block(layer + ".attention"),
-      heads_(model.heads),
-      kv_heads_(model.kv_heads),
+      heads_{model.heads, model.kv_heads},
       epsilon_(model.norm_epsilon),
       norm_(own(parameters, layer + ".attention_norm.weight")),
       query_(own(parameters, name() + ".query.weight")),
@@ -46,7 +45,7 @@ at::Tensor Attention::forward(const at::Tensor& x, parallel::Saved& saved) const
   const auto value = kernels::linear(normed.y, value_.value);
   kernels::rope(query, positions_);
   kernels::rope(key, positions_);
-  const auto attended = kernels::attention(query, key, value, heads_, kv_heads_);
+  const auto attended = kernels::attention(query, key, value, heads_);
 
   saved.assign(kSlots, {});
   saved[kInput] = x;
@@ -62,20 +61,17 @@ at::Tensor Attention::forward(const at::Tensor& x, parallel::Saved& saved) const
 
 at::Tensor Attention::backward_input(const at::Tensor& dy, parallel::Saved& saved) const {
   const auto dattended = kernels::linear_backward_input(dy, output_.value);
-  auto [dquery, dkey, dvalue] =
-      kernels::attention_backward(dattended, saved[kQuery], saved[kKey], saved[kValue],
-                                  {saved[kAttended], saved[kLogSumExp]}, heads_, kv_heads_);
-  kernels::rope_backward(dquery, positions_);
-  kernels::rope_backward(dkey, positions_);
-  auto dnormed = kernels::linear_backward_input(dquery, query_.value);
-  kernels::add_linear_backward_input(dkey, key_.value, dnormed);
-  kernels::add_linear_backward_input(dvalue, value_.value, dnormed);
+  at::Tensor &query = saved[kQuery], &key = saved[kKey], &value = saved[kValue];
+  kernels::attention_backward(dattended, query, key, value, {saved[kAttended], saved[kLogSumExp]},
+                              heads_);
+  kernels::rope_backward(query, positions_);
+  kernels::rope_backward(key, positions_);
+  auto dnormed = kernels::linear_backward_input(query, query_.value);
+  kernels::add_linear_backward_input(key, key_.value, dnormed);
+  kernels::add_linear_backward_input(value, value_.value, dnormed);
   auto norm =
       kernels::rms_norm_backward(dnormed, saved[kInput], norm_.value, saved[kInverseRms], dy);
 
-  saved[kQuery] = dquery;
-  saved[kKey] = dkey;
-  saved[kValue] = dvalue;
   saved[kNormGradient] = norm.dweight;
   saved[kOutputGradient] = dy;
   return norm.dx;

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <cstdint>
-
 #include "config/job.h"
+#include "kernels/attention.h"
 #include "parallel/block.h"
 
 namespace phalanx::model {
@@ -19,7 +18,7 @@ class Attention : public parallel::Block {
   void backward_weight(parallel::Saved& saved) const override;
 
  private:
-  std::int64_t heads_, kv_heads_;
+  kernels::HeadCounts heads_;
   double epsilon_;
   parallel::Parameter norm_, query_, key_, value_, output_;
   at::Tensor positions_;  // rope_table

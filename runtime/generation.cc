@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "comm/native/communicator.h"
 #include "runtime/agree.h"
 
 namespace phalanx::runtime {
@@ -47,10 +46,8 @@ Generation::Generation(Worker& worker, Summons summons)
       rank_(rank_of(roster_, worker.keeper.start())) {
   worker_.black_box.generation = roster_.generation();
   worker_.phases.enter(Phase::kConnecting);
-  communicator_ =
-      comm::make_native_communicator(membership(roster_, worker_.keeper.start(),
-                                                std::move(summons.node_memory), worker_.black_box),
-                                     worker_.listener);
+  communicator_ = worker_.endpoint.join(membership(
+      roster_, worker_.keeper.start(), std::move(summons.node_memory), worker_.black_box));
   std::vector<int> all(static_cast<std::size_t>(roster_.places_size()));
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
   world_ = communicator_->make_group(all);
@@ -63,6 +60,7 @@ Generation::~Generation() { worker_.keeper.on_abort(0, nullptr); }
 
 void Generation::run() {
   worker_.phases.enter(Phase::kRestoring);
+  worker_.saving.prepare(worker_.holding.state, world_->size(), rank_);
   // An unfinished save ended with the generation that began it.
   worker_.holding.ledger.saved = worker_.saving.has(worker_.holding.state.progress.step);
   restore(roster_, rank_, worker_.job.seed, *communicator_, *world_, worker_.holding);
@@ -118,7 +116,7 @@ void Generation::conclude(Stepper& stepper, bool stopping) {
   }
   if (!ledger.saved && (save_due() || stopping)) {
     worker_.phases.enter(Phase::kSaving);
-    worker_.saving.save(worker_.holding.state, roster_.generation(), world_->size(), rank_);
+    worker_.saving.save(worker_.holding.state, roster_.generation());
     ledger.saved = true;
   }
 }

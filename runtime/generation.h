@@ -1,6 +1,6 @@
 #pragma once
 
-#include "comm/native/listener.h"
+#include "comm/backend.h"
 #include "config/job.h"
 #include "protocol/black_box.h"
 #include "runtime/keeper_link.h"
@@ -16,7 +16,7 @@ struct Worker {
   KeeperLink& keeper;
   protocol::BlackBox& black_box;
   PhaseClock& phases;
-  comm::Listener& listener;
+  comm::Endpoint& endpoint;
   TrainingData& data;
   Holding& holding;
   Saving& saving;
@@ -30,7 +30,8 @@ class Generation {
   ~Generation();
 
   // Restores the state, trains to the last step (or until a stop is agreed on), saves, and reports
-  // Finished. Throws CommError when the generation is over before that.
+  // Finished. Throws CommError when the generation is over before that, CheckpointError when the
+  // state cannot be loaded.
   void run();
 
  private:

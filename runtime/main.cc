@@ -52,7 +52,7 @@ int generate() {
       (void)client.send(generated.SerializeAsString());  // we die with whom we send it to
     });
     return static_cast<int>(ExitCode::kDone);
-  } catch (const DataError& error) {
+  } catch (const data::DataError& error) {
     return say(error, ExitCode::kData);
   } catch (const checkpoint::DamagedError& error) {
     return say(error, ExitCode::kDiffers);

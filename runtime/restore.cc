@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 
+#include "checkpoint/error.h"
 #include "checkpoint/load.h"
 #include "checkpoint/manifest.h"
 #include "runtime/saving.h"
@@ -91,6 +92,19 @@ void load_state(const std::string& checkpoint, ModelState& state) {
   state.progress = {manifest.step, manifest.cursor, manifest.tokens};
 }
 
+namespace {
+
+// A file that the disk does not give back is as lost as one that was changed.
+void load_or_refuse(const std::string& checkpoint, ModelState& state) {
+  try {
+    load_state(checkpoint, state);
+  } catch (const StorageError& error) {
+    throw checkpoint::CheckpointError(error.what(), error.help());
+  }
+}
+
+}  // namespace
+
 void restore(const protocol::Roster& roster, int rank, std::uint64_t seed,
              comm::Communicator& communicator, comm::Group& world, Holding& holding) {
   if (roster.source() == protocol::Roster::REPLICA) {
@@ -98,7 +112,7 @@ void restore(const protocol::Roster& roster, int rank, std::uint64_t seed,
   } else {
     holding.whole = false;
     if (roster.source() == protocol::Roster::CHECKPOINT)
-      load_state(roster.checkpoint(), holding.state);
+      load_or_refuse(roster.checkpoint(), holding.state);
     else
       holding.state.initialize(seed);
     holding.ledger = {};

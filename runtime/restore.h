@@ -34,8 +34,8 @@ void load_state(const std::string& checkpoint, ModelState& state);
 
 // Brings every rank to the state that the roster names: computed, read from a checkpoint, or
 // received from the rank that holds it by those that do not; the ledger goes to all. Throws
-// CommError (then `holding` is whole only if it was and nothing was written to it),
-// CheckpointError, StorageError.
+// CommError (then `holding` is whole only if it was and nothing was written to it) and
+// CheckpointError when the checkpoint cannot be loaded, whatever the reason.
 void restore(const protocol::Roster& roster, int rank, std::uint64_t seed,
              comm::Communicator& communicator, comm::Group& world, Holding& holding);
 

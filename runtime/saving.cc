@@ -44,29 +44,36 @@ bool Saving::has(std::int64_t step) const {
   return std::filesystem::exists(checkpoint::complete_path(job_.output, {step, attempt_}), ignored);
 }
 
-void Saving::save(ModelState& state, std::uint64_t generation, int ranks, int rank) {
+void Saving::prepare(ModelState& state, int ranks, int rank) {
+  ranks_ = ranks;
+  rank_ = rank;
+  owned_ = layout::owned_rows(state.specs(), ranks, rank);
+  std::int64_t elements = 0;
+  for (const auto& region : owned_) elements += region.elements();
+  writer_.reserve(static_cast<std::size_t>(elements) * kinds_of_state(state).size());
+}
+
+void Saving::save(ModelState& state, std::uint64_t generation) {
   const auto begin = Clock::now();
   std::vector<checkpoint::GlobalTensor> tensors;
   for (const auto& spec : state.specs()) tensors.push_back({spec.name, spec.shape});
-  const auto regions =
-      layout::divide_between_rows(state.specs(), ranks)[static_cast<std::size_t>(rank)];
   std::vector<checkpoint::StateView> views;
   for (const auto& kind : kinds_of_state(state))
-    for (const auto& region : regions)
+    for (const auto& region : owned_)
       views.push_back(
           {kind.name, region, region_in(kind.flat, state.flat(), state.specs(), region)});
 
   protocol::ShardSaved saved;
   saved.set_generation(generation);
   saved.set_step(state.progress.step);
-  saved.set_rank(rank);
+  saved.set_rank(rank_);
   saved.set_samples(state.progress.samples);
   saved.set_tokens(state.progress.tokens);
   const auto directory =
       checkpoint::partial_path(job_.output, {state.progress.step, attempt_}, generation);
   // The writer's thread may be done before save() returns, and then has no stall to report.
   auto stall = std::make_shared<std::atomic<double>>(0);
-  writer_.save(directory, checkpoint::shard_file(rank, ranks), tensors, views,
+  writer_.save(directory, checkpoint::shard_file(rank_, ranks_), tensors, views,
                Clock::now() + kWriteDeadline,
                [this, saved, stall](const checkpoint::SaveResult& result) mutable {
                  saved.set_stall_seconds(*stall);

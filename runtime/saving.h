@@ -22,9 +22,11 @@ class Saving {
  public:
   Saving(const config::Job& job, int attempt, KeeperLink& keeper);
 
-  // Rank `rank` of `ranks` saves its part of `state` for `generation`. Waits only for a save that
-  // is still under way.
-  void save(ModelState& state, std::uint64_t generation, int ranks, int rank);
+  // Settles the part of `state` that rank `rank` of `ranks` saves from now on; the memory for its
+  // copy is taken in the background.
+  void prepare(ModelState& state, int ranks, int rank);
+  // Saves that part for `generation`. Waits only for a save that is still under way.
+  void save(ModelState& state, std::uint64_t generation);
   // Waits until nothing is under way.
   void finish();
   // Whether the checkpoint of this step of this attempt is complete.
@@ -34,6 +36,8 @@ class Saving {
   config::Job job_;
   int attempt_;
   KeeperLink& keeper_;
+  int ranks_ = 0, rank_ = 0;
+  std::vector<layout::Region> owned_;
   checkpoint::BackgroundWriter writer_;
 };
 

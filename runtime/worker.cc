@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
+#include <malloc.h>
 
 #include <condition_variable>
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include <new>
 #include <thread>
 
+#include "base/check.h"
 #include "base/crash.h"
 #include "base/memory_file.h"
 #include "checkpoint/error.h"
@@ -23,6 +25,14 @@ namespace {
 using protocol::ExitCode;
 
 constexpr auto kHeartbeatPeriod = std::chrono::milliseconds(200);
+
+// Freed memory stays with the process: a step asks for what the one before it freed, and giving it
+// back in between would cost a fault for every page of every activation.
+void keep_freed_memory() {
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
 
 // Shows that the process runs, whatever its other threads do. Ends with the process.
 std::jthread start_heartbeat(protocol::BlackBox& black_box) {
@@ -61,14 +71,24 @@ protocol::FromWorker fault_message(const comm::CommError& error) {
   return message;
 }
 
+protocol::FromWorker damage_message(std::uint64_t generation, const std::string& directory,
+                                    const checkpoint::CheckpointError& error) {
+  protocol::FromWorker message;
+  auto& damaged = *message.mutable_checkpoint_damaged();
+  damaged.set_generation(generation);
+  damaged.mutable_checkpoint()->set_directory(directory);
+  damaged.mutable_checkpoint()->set_reason(error.what());
+  return message;
+}
+
 protocol::FromWorker candidate_message(const Holding& holding, std::uint64_t left_generation,
-                                       const comm::Listener& listener) {
+                                       const comm::Endpoint& endpoint) {
   protocol::FromWorker message;
   auto& candidate = *message.mutable_candidate();
   candidate.set_left_generation(left_generation);
   candidate.set_held_step(holding.held_step());
-  candidate.set_host(listener.host());
-  candidate.set_port(listener.port());
+  candidate.set_host(endpoint.host());
+  candidate.set_port(endpoint.port());
   if (holding.whole && holding.ledger.reported && holding.state.progress.step > 0)
     *candidate.mutable_last_step() = step_report(holding, left_generation);
   return message;
@@ -79,10 +99,11 @@ void serve(Worker& worker) {
   std::uint64_t left = 0;
   while (true) {
     worker.phases.enter(protocol::Phase::kWaitingForRoster);
-    worker.keeper.send(candidate_message(worker.holding, left, worker.listener));
+    worker.keeper.send(candidate_message(worker.holding, left, worker.endpoint));
     auto summons = worker.keeper.await_roster();
     if (!summons) return;
     left = summons->roster.generation();
+    const std::string source = summons->roster.checkpoint();
     try {
       Generation(worker, std::move(*summons)).run();
       worker.keeper.await_end_of(left);
@@ -90,6 +111,9 @@ void serve(Worker& worker) {
       std::fprintf(stderr, "generation %llu is over: %s\n", static_cast<unsigned long long>(left),
                    error.what());
       worker.keeper.send(fault_message(error));
+    } catch (const checkpoint::CheckpointError& error) {
+      std::fprintf(stderr, "%s cannot be loaded: %s\n", source.c_str(), error.what());
+      worker.keeper.send(damage_message(left, source, error));
     }
   }
 }
@@ -114,12 +138,14 @@ int fail(KeeperLink& keeper, ExitCode code, const std::string& what, const std::
 int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
   const auto job = config::load_job(keeper.start().job()).job;
   at::set_num_threads(static_cast<int>(job.launch.threads_per_rank));
-  comm::Listener listener(keeper.start().host());
+  const comm::Backend* backend = comm::find_backend(job.launch.backend);
+  check(backend != nullptr, "every backend that a job may name is in the table");
+  const auto endpoint = backend->open(keeper.start().host());
   TrainingData data(job);
   Holding holding(job.model);
   Saving saving(job, keeper.start().attempt(), keeper);
   PhaseClock phases(black_box);
-  Worker worker{job, keeper, black_box, phases, listener, data, holding, saving};
+  Worker worker{job, keeper, black_box, phases, *endpoint, data, holding, saving};
   serve(worker);
   saving.finish();
   return static_cast<int>(ExitCode::kDone);
@@ -129,6 +155,7 @@ int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
 
 int run_worker(FrameChannel channel, const FileDescriptor& black_box_file) {
   report_crashes();
+  keep_freed_memory();
   const MemoryMapping mapping(black_box_file);
   auto& black_box = protocol::black_box_in(mapping.bytes());
   black_box.phase = protocol::Phase::kStarting;
@@ -138,10 +165,8 @@ int run_worker(FrameChannel channel, const FileDescriptor& black_box_file) {
     return train(keeper, black_box);
   } catch (const config::ConfigError& error) {
     return fail(keeper, ExitCode::kConfiguration, error.what(), error.help());
-  } catch (const DataError& error) {
+  } catch (const data::DataError& error) {
     return fail(keeper, ExitCode::kData, error.what(), error.help());
-  } catch (const checkpoint::CheckpointError& error) {
-    return fail(keeper, ExitCode::kNoCheckpoint, error.what(), error.help());
   } catch (const StorageError& error) {
     return fail(keeper, ExitCode::kStorage, error.what(), error.help());
   } catch (const DivergedError& error) {

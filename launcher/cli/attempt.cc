@@ -1,6 +1,5 @@
 #include "launcher/cli/attempt.h"
 
-#include <algorithm>
 #include <filesystem>
 
 #include "checkpoint/directory.h"
@@ -32,9 +31,20 @@ void require_same_identity(const config::Job& before, const config::Job& now,
 
 std::optional<checkpoint::LoadableCheckpoint> newest(const std::string& output, Attempt& attempt) {
   return checkpoint::newest_loadable(
-      output, [&](const checkpoint::CheckpointEntry& entry, const std::string& reason) {
-        attempt.notes.push_back("passed over " + entry.path.string() + ": " + reason);
+      checkpoint::list_checkpoints(output),
+      [&](const checkpoint::CheckpointEntry& entry, const std::string& reason) {
+        const bool complete = entry.state == checkpoint::CheckpointEntry::State::kComplete;
+        auto& passed_over = (complete ? attempt.damaged : attempt.incomplete).emplace_back();
+        passed_over.set_directory(entry.path.string());
+        passed_over.set_reason(reason);
       });
+}
+
+std::string list_of(const std::vector<protocol::PassedOver>& checkpoints) {
+  std::string list;
+  for (const auto& checkpoint : checkpoints)
+    list += "\n  passed over " + checkpoint.directory() + ": " + checkpoint.reason();
+  return list;
 }
 
 void go_on_from(Attempt& attempt, const std::string& path, const checkpoint::Manifest& manifest,
@@ -64,6 +74,7 @@ Attempt plan_attempt(const config::Job& job, const std::string& resume) {
           "--resume: expected auto, must, never or the folder of a checkpoint, found `" + resume +
               "`",
           "`phalanx ckpt ls` lists checkpoints");
+    attempt.chosen = true;
     go_on_from(attempt, resume, checkpoint::read_checked(resume), job);
     return attempt;
   }
@@ -71,15 +82,13 @@ Attempt plan_attempt(const config::Job& job, const std::string& resume) {
   if (const auto found = newest(job.output, attempt)) {
     go_on_from(attempt, found->path.string(), found->manifest, job);
   } else if (resume == "must") {
+    throw checkpoint::CheckpointError("--resume=must: expected a checkpoint in " + job.output +
+                                          ", found none that loads" + list_of(attempt.damaged),
+                                      "run with --resume=auto to begin from the start");
+  } else if (!attempt.damaged.empty()) {
     throw checkpoint::CheckpointError(
-        "--resume=must: expected a checkpoint in " + job.output + ", found none that loads",
-        "run with --resume=auto to begin from the start");
-  } else if (std::ranges::any_of(attempt.notes, [](const std::string& note) {
-               return note.find(".partial") == std::string::npos;
-             })) {
-    throw checkpoint::CheckpointError(
-        job.output + ": no checkpoint loads\n  " + attempt.notes.front(),
-        "`phalanx ckpt verify` says more; choose another `output` to begin from the start");
+        job.output + ": no checkpoint loads" + list_of(attempt.damaged),
+        "`phalanx ckpt verify` lists all damage; choose another `output` to begin from the start");
   }
   return attempt;
 }

@@ -31,6 +31,8 @@ std::string event_line(const std::string& line) {
   if (kind == "generation_formed") return generation_formed(event);
   if (kind == "generation_broken") return reason;
   if (kind == "checkpoint_committed") return fmt::format("saved {}", event.value("directory", ""));
+  if (kind == "checkpoint_passed_over")
+    return fmt::format("warning: passed over {}: {}", event.value("directory", ""), reason);
   if (kind == "checkpoint_failed")
     return fmt::format("warning: the checkpoint of step {} failed: {}", event.value("step", 0),
                        reason);

@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
     return static_cast<int>(ExitCode::kConfiguration);
   } catch (const launcher::RefusedError& error) {
     return say(error, ExitCode::kConfiguration);
-  } catch (const DataError& error) {
+  } catch (const data::DataError& error) {
     return say(error, ExitCode::kData);
   } catch (const checkpoint::DamagedError& error) {
     return say(error, ExitCode::kDiffers);

@@ -22,7 +22,7 @@ void resolve(config::Job& job) {
   if (!job.data.validation.path.empty()) open(job.data.validation.path);
   if (job.model.vocab_size == 0) job.model.vocab_size = tokenizer->vocab_size();
   if (job.model.vocab_size < tokenizer->vocab_size())
-    throw DataError(
+    throw data::DataError(
         fmt::format("model.vocab_size: expected at least {}, what the tokenizer {} needs, found {}",
                     tokenizer->vocab_size(), tokenizer->name(), job.model.vocab_size),
         "write `vocab_size: auto`");

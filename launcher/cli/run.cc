@@ -96,7 +96,15 @@ std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const A
   controller.set_token(start.token());
   controller.set_resume(attempt.checkpoint);
   controller.set_resume_step(attempt.step);
+  controller.set_resume_is_chosen(attempt.chosen);
+  for (const auto& checkpoint : attempt.damaged) *controller.add_passed_over() = checkpoint;
   return starts;
+}
+
+void warn(const std::vector<protocol::PassedOver>& checkpoints) {
+  for (const auto& checkpoint : checkpoints)
+    std::cerr << fmt::format("warning: passed over {}: {}\n", checkpoint.directory(),
+                             checkpoint.reason());
 }
 
 // From now on the folder says nothing of how an earlier attempt ended.
@@ -128,7 +136,8 @@ int run(const RunOptions& options, const Printer& printer) {
   std::cerr << describe(job);
   const auto lock = lock_output(job.output);
   attempt = plan_attempt(job, options.resume);  // another run may have been at work until now
-  for (const auto& note : attempt.notes) std::cerr << "warning: " << note << '\n';
+  warn(attempt.incomplete);
+  if (attempt.finished) warn(attempt.damaged);  // else the controller names them
   std::cerr << beginning_of(attempt, job);
   const protocol::RunDirectory directory(job.output);
   int code = static_cast<int>(protocol::ExitCode::kDone);

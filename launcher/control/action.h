@@ -37,6 +37,18 @@ struct CommitCheckpoint {
   std::vector<std::string> shards;  // by rank: checkpoint::encode(ShardInfo)
 };
 
+// Removes what the ranks have written of a checkpoint that cannot become complete.
+struct DiscardSave {
+  std::uint64_t generation = 0;  // that saved it
+  std::int64_t step = 0;
+};
+
+// Looks for the newest checkpoint that the attempt may begin from, beside these directories.
+// Answered by CheckpointFound.
+struct FindCheckpoint {
+  std::vector<std::string> except;
+};
+
 // A line of events.jsonl.
 struct Record {
   using Value = std::variant<std::int64_t, double, std::string>;
@@ -69,6 +81,7 @@ struct EndJob {
   Verdict verdict;
 };
 
-using Action = std::variant<Send, ClaimGeneration, CommitCheckpoint, Record, RecordStep, EndJob>;
+using Action = std::variant<Send, ClaimGeneration, CommitCheckpoint, DiscardSave, FindCheckpoint,
+                            Record, RecordStep, EndJob>;
 
 }  // namespace phalanx::control

@@ -13,9 +13,9 @@
 #include "base/process.h"
 #include "config/load.h"
 #include "launcher/control/agent_links.h"
+#include "launcher/control/archive.h"
 #include "launcher/control/audience.h"
 #include "launcher/control/claim.h"
-#include "launcher/control/committer.h"
 #include "launcher/control/decide.h"
 #include "launcher/control/event_queue.h"
 #include "launcher/control/run_files.h"
@@ -58,7 +58,9 @@ class Controller final : public ServiceHandler {
   void carry_out(Action& action);
   void act(Send& send) { links_.push(send); }
   void act(ClaimGeneration& claim);
-  void act(CommitCheckpoint& commit) { committer_.commit(std::move(commit)); }
+  void act(CommitCheckpoint& commit) { archive_.commit(std::move(commit)); }
+  void act(DiscardSave& save) { archive_.discard(save); }
+  void act(FindCheckpoint& search) { archive_.find(std::move(search)); }
   void act(Record& record) { audience_.tell_event(files_.write(record)); }
   void act(RecordStep& step);
   void act(EndJob& end);
@@ -78,7 +80,7 @@ class Controller final : public ServiceHandler {
   std::deque<Event> answers_;  // of actions carried out at once
   bool ended_ = false;
   WriteAheadLog log_;
-  Committer committer_;
+  Archive archive_;
 };
 
 Controller::Controller(const protocol::ControllerStart& start, FrameChannel& keeper)
@@ -92,7 +94,7 @@ Controller::Controller(const protocol::ControllerStart& start, FrameChannel& kee
       log_((std::filesystem::create_directories(directory_.control()),
             directory_.decisions(start.attempt())),
            [this](const Logged& record) { replay(record); }),
-      committer_(job_, start.output(), start.attempt(), [this](Event event) {
+      archive_(start, job_, [this](Event event) {
         queue_.post([this, event = std::move(event)] { take(event); });
       }) {}
 
@@ -136,6 +138,7 @@ void Controller::begin_or_continue() {
     begin.set_steps(job_.train.steps);
     begin.set_last_generation(last_claimed_generation(directory_));
     if (!start_.resume().empty()) *begin.mutable_resume() = read_saved_state(start_.resume());
+    *begin.mutable_passed_over() = start_.passed_over();
   }
   take(std::move(event));
 }

@@ -5,6 +5,7 @@
 #include "launcher/control/decision.h"
 #include "launcher/control/ending.h"
 #include "launcher/control/forming.h"
+#include "launcher/control/passing_over.h"
 #include "launcher/control/saving.h"
 #include "launcher/control/training.h"
 
@@ -30,13 +31,13 @@ void begin(Decision& decision, const Begin& begin) {
   state.first_generation = state.generation + 1;
   if (begin.has_resume()) {
     state.checkpoint = begin.resume();
-    state.first_step = begin.resume().step();
-    state.first_tokens = begin.resume().tokens();
+    go_on_from(state, begin.resume());
   }
   decision.record("job_began").details = {{"nodes", std::int64_t{begin.nodes()}},
                                           {"ranks", std::int64_t{state.ranks()}},
                                           {"step", state.first_step},
                                           {"steps", state.steps}};
+  for (const auto& checkpoint : begin.passed_over()) pass_over(decision, checkpoint);
   begin_forming(decision);
 }
 
@@ -87,6 +88,8 @@ void take_worker_report(Decision& decision, int rank, const protocol::WorkerRepo
       return take_finished(decision, rank, said.finished());
     case FromWorker::kRestored:
       return take_restored(decision, said.restored());
+    case FromWorker::kCheckpointDamaged:
+      return take_checkpoint_damaged(decision, rank, said.checkpoint_damaged());
     case FromWorker::KIND_NOT_SET:
       return;
   }
@@ -176,6 +179,8 @@ void dispatch(Decision& decision, const Event& event) {
       return take_committed(decision, event.committed());
     case Event::kCommitFailed:
       return take_commit_failed(decision, event.commit_failed());
+    case Event::kFound:
+      return take_checkpoint_found(decision, event.found());
     case Event::kTick:
       return tick(decision);
     case Event::KIND_NOT_SET:
@@ -205,6 +210,7 @@ std::vector<Action> unanswered(const State& state) {
     actions.emplace_back(ClaimGeneration{state.generation + 1});
   for (const auto& [step, save] : state.saves)
     if (save.state == Save::State::kCommitting) actions.emplace_back(commit_of(state, step));
+  if (state.searching) actions.emplace_back(search_of(state));
   if (state.phase == State::Phase::kEnded) actions.emplace_back(EndJob{*state.verdict});
   return actions;
 }

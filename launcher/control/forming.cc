@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "launcher/control/ending.h"
+#include "launcher/control/passing_over.h"
 #include "launcher/control/saving.h"
 #include "launcher/control/source.h"
 #include "launcher/control/training.h"
@@ -61,7 +62,10 @@ void become_members(State& state) {
 void form(Decision& decision, const Source& source) {
   State& state = decision.state;
   const std::int64_t lost = std::max<std::int64_t>(0, state.recorded_step() - source.step);
-  go_back_to(state, source.step);
+  if (source.kind == protocol::Roster::CHECKPOINT)
+    go_on_from(state, *state.checkpoint);
+  else
+    go_back_to(state, source.step);
   abandon_saves(decision);
   ++state.generation;
   state.claimed = false;
@@ -147,7 +151,12 @@ void try_to_form(Decision& decision) {
   if (!state.claimed || state.candidates < state.ranks()) return;
   const Source source = choose_source(state);
   // The commit under way may be of the newest state there is.
-  if (source.kind != protocol::Roster::REPLICA && commit_under_way(state)) return;
+  if (source.kind != protocol::Roster::REPLICA && (commit_under_way(state) || state.searching))
+    return;
+  if (source.kind == protocol::Roster::START && !state.passed_over.empty()) {
+    end_job(decision, verdict_on_checkpoints(state));
+    return;
+  }
   if (source.last_step.has_step() && source.step > state.recorded_step())
     record_step(decision, source.last_step);
   if (auto verdict = verdict_on_rounds(state)) {

@@ -18,7 +18,9 @@ Save* find_save(State& state, std::uint64_t generation, std::int64_t step) {
   if (save.state == Save::State::kCommitting) return nullptr;
   save = {};
   save.generation = generation;
-  save.shards.resize(static_cast<std::size_t>(state.ranks()));
+  save.waiting_for = state.ranks();
+  save.reported.resize(static_cast<std::size_t>(state.ranks()));
+  save.shards.resize(save.reported.size());
   return &save;
 }
 
@@ -30,6 +32,22 @@ void fail(Decision& decision, Save& save, int rank, std::int64_t step, const std
   decision.record_rank("checkpoint_failed", rank, message).details = {{"step", step}};
 }
 
+bool has_reported(const Save& save, int rank) {
+  return save.reported[static_cast<std::size_t>(rank)];
+}
+
+// After the last report nobody writes there any more.
+void mark_reported(Decision& decision, Save& save, int rank, std::int64_t step) {
+  save.reported[static_cast<std::size_t>(rank)] = true;
+  if (--save.waiting_for > 0) return;
+  if (save.state == Save::State::kFailed) {
+    decision.actions.emplace_back(DiscardSave{save.generation, step});
+    return;
+  }
+  save.state = Save::State::kCommitting;
+  decision.actions.emplace_back(commit_of(decision.state, step));
+}
+
 // After a commit's answer: others may have waited for it.
 void go_on(Decision& decision) {
   if (decision.state.phase == State::Phase::kCommitting) end_finished(decision);
@@ -39,24 +57,22 @@ void go_on(Decision& decision) {
 }  // namespace
 
 void take_shard_saved(Decision& decision, int rank, const protocol::ShardSaved& report) {
-  State& state = decision.state;
-  Save* save = find_save(state, report.generation(), report.step());
-  if (save == nullptr || save->state != Save::State::kCollecting) return;
-  std::string& shard = save->shards[static_cast<std::size_t>(rank)];
-  if (!shard.empty()) return;
-  shard = report.shard();
-  save->samples = report.samples();
-  save->tokens = report.tokens();
-  save->stall_seconds = std::max(save->stall_seconds, report.stall_seconds());
-  if (++save->reported < state.ranks()) return;
-  save->state = Save::State::kCommitting;
-  decision.actions.emplace_back(commit_of(state, report.step()));
+  Save* save = find_save(decision.state, report.generation(), report.step());
+  if (save == nullptr || has_reported(*save, rank)) return;
+  if (save->state == Save::State::kCollecting) {
+    save->shards[static_cast<std::size_t>(rank)] = report.shard();
+    save->samples = report.samples();
+    save->tokens = report.tokens();
+    save->stall_seconds = std::max(save->stall_seconds, report.stall_seconds());
+  }
+  mark_reported(decision, *save, rank, report.step());
 }
 
 void take_save_failed(Decision& decision, int rank, const protocol::SaveFailed& report) {
   Save* save = find_save(decision.state, report.generation(), report.step());
-  if (save != nullptr && save->state == Save::State::kCollecting)
-    fail(decision, *save, rank, report.step(), report.message());
+  if (save == nullptr || has_reported(*save, rank)) return;
+  fail(decision, *save, rank, report.step(), report.message());
+  mark_reported(decision, *save, rank, report.step());
 }
 
 void take_committed(Decision& decision, const CheckpointCommitted& committed) {
@@ -65,6 +81,8 @@ void take_committed(Decision& decision, const CheckpointCommitted& committed) {
   const auto save = state.saves.find(saved.step());
   const double stall = save == state.saves.end() ? 0 : save->second.stall_seconds;
   state.saves.erase(state.saves.begin(), state.saves.upper_bound(saved.step()));
+  std::erase_if(state.passed_over,
+                [&](const auto& old) { return old.directory() == saved.directory(); });
   if (!state.checkpoint || saved.step() >= state.checkpoint->step()) state.checkpoint = saved;
   decision.record("checkpoint_committed").details = {
       {"step", saved.step()}, {"directory", saved.directory()}, {"stall_seconds", stall}};
@@ -75,6 +93,7 @@ void take_commit_failed(Decision& decision, const CommitFailed& failed) {
   const auto save = decision.state.saves.find(failed.step());
   if (save == decision.state.saves.end()) return;
   fail(decision, save->second, kNobody, failed.step(), failed.message());
+  decision.actions.emplace_back(DiscardSave{save->second.generation, failed.step()});
   go_on(decision);
 }
 

@@ -20,7 +20,7 @@ struct Source {
 
 // The settle rule, when every worker is a candidate: the newest state that any of them holds,
 // because a step that one rank completed was fully reduced and belongs to all; else the newest
-// complete checkpoint; else the beginning.
+// complete checkpoint that is not passed over; else the beginning.
 Source choose_source(const State& state);
 
 }  // namespace phalanx::control

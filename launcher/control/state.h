@@ -74,9 +74,10 @@ struct Save {
 
   State state = State::kCollecting;
   std::uint64_t generation = 0;
-  int reported = 0;          // ranks
-  std::string failure;       // why it failed
-  std::int64_t samples = 0;  // the cursor of the saved state
+  std::vector<bool> reported;  // by rank: whether it has saved, or failed to
+  int waiting_for = 0;         // ranks that have not
+  std::string failure;         // why it failed
+  std::int64_t samples = 0;    // the cursor of the saved state
   std::int64_t tokens = 0;
   double stall_seconds = 0;         // the largest of the ranks
   std::vector<std::string> shards;  // by rank
@@ -142,8 +143,10 @@ struct State {
   double tokens_per_second = 0;
 
   // Checkpoints.
-  std::map<std::int64_t, Save> saves;    // by step
-  std::optional<SavedState> checkpoint;  // the newest complete one
+  std::map<std::int64_t, Save> saves;             // by step
+  std::optional<SavedState> checkpoint;           // the newest complete one that is not passed over
+  std::vector<protocol::PassedOver> passed_over;  // no rank can load these
+  bool searching = false;                         // for a checkpoint in the place of those
 
   // The end.
   std::optional<StopRequest::Why> stop;

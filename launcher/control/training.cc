@@ -158,4 +158,12 @@ void go_back_to(State& state, std::int64_t step) {
     state.records.resize(static_cast<std::size_t>(step - state.first_step));
 }
 
+void go_on_from(State& state, const SavedState& saved) {
+  if (saved.step() >= state.first_step && saved.step() <= state.recorded_step())
+    return go_back_to(state, saved.step());
+  state.records.clear();
+  state.first_step = saved.step();
+  state.first_tokens = saved.tokens();
+}
+
 }  // namespace phalanx::control

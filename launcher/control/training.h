@@ -19,6 +19,8 @@ void take_restored(Decision& decision, const protocol::Restored& restored);
 void record_step(Decision& decision, const protocol::StepReport& step);
 // The steps after `step` do not count any more.
 void go_back_to(State& state, std::int64_t step);
+// The same, to a checkpoint that may be of an earlier attempt.
+void go_on_from(State& state, const SavedState& saved);
 
 // The generation cannot go on, for a reason that is about to show itself: a little patience, so
 // that the blame is right. `peer` is the rank suspected, or kNobody.

@@ -34,7 +34,7 @@ SaveResult save_and_wait(BackgroundWriter& writer, const std::filesystem::path& 
 }
 
 OwnedState whole_state(std::int64_t step) {
-  return owned_state(layout::divide_between_rows(small_specs(), 1)[0], step);
+  return owned_state(layout::owned_rows(small_specs(), 1, 0), step);
 }
 
 TEST(BackgroundWriter, SavesWhatTheStateWasWhenAskedWhateverTrainingDoesAfterwards) {
@@ -75,11 +75,40 @@ TEST(BackgroundWriter, SavesStatesOfAnySizeAfterAnother) {
   BackgroundWriter writer;
   writer.reserve(1000);
   for (const int parts : {50, 1, 3}) {
-    const auto state = owned_state(layout::divide_between_rows(small_specs(), parts)[0], 2);
+    const auto state = owned_state(layout::owned_rows(small_specs(), parts, 0), 2);
     const auto expected =
         write_shard(folder / "expected", shard_file(0, 1), small_tensors(), state.views);
     EXPECT_EQ(save_and_wait(writer, folder / "saved", state).shard, expected);
   }
+}
+
+// Pages that this process was the first to touch.
+long page_faults() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
+}
+
+TEST(BackgroundWriter, TakesReservedMemoryFromTheSystemBeforeTheFirstSave) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "occupied", "so that nothing is written");
+  BackgroundWriter writer;
+  const auto copy = [&](std::int64_t elements, long& faults) {
+    const std::vector<float> values(static_cast<std::size_t>(elements), 1.0f);
+    const std::vector<StateView> views{{"parameter", {"t", {0}, {elements}}, values}};
+    const long before = page_faults();
+    writer.save(folder / "occupied", "a.h5", {{"t", {elements}}}, views, soon(),
+                [](const auto&) {});
+    faults = page_faults() - before;
+    ASSERT_TRUE(writer.wait_idle(soon()));
+  };
+  long faults = 0;
+  copy(1, faults);  // the code's own pages
+  constexpr std::int64_t kElements = 1 << 24;
+  writer.reserve(kElements);
+  ASSERT_TRUE(writer.wait_idle(soon()));
+  copy(kElements, faults);
+  EXPECT_LT(faults, 16) << "64 MiB are 16384 pages, or 32 large ones";
 }
 
 TEST(BackgroundWriter, ReportsASaveThatCannotBeginBeforeItsDeadline) {

@@ -70,7 +70,7 @@ TEST(Commit, RefusesACheckpointWithAHoleAndLeavesItIncomplete) {
   } catch (const CheckpointError& error) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr(partial.string()), HasSubstr("is in no shard")));
   }
-  EXPECT_FALSE(newest_loadable(output.path(), [](const auto&, const auto&) {}));
+  EXPECT_FALSE(newest_loadable(list_checkpoints(output.path()), [](const auto&, const auto&) {}));
 }
 
 TEST(Commit, RefusesAShardThatIsNotThere) {
@@ -92,22 +92,26 @@ TEST(Commit, MayBeRepeated) {
   EXPECT_EQ(read_manifest(complete), manifest);
 }
 
-TEST(Commit, KeepsWhatAnEarlierGenerationCompleted) {
+TEST(Commit, ReplacesWhatAnEarlierGenerationCompletedWhichMayBeDamaged) {
   const TemporaryFolder output;
-  save_checkpoint(output.path(), {5, 1}, 1);
-  const auto complete = save_checkpoint(output.path(), {5, 1}, 2);
-  EXPECT_EQ(read_manifest(complete).generation, 1u);
+  const auto complete = save_checkpoint(output.path(), {5, 1}, 1);
+  flip_bits(complete / shard_file(1, 4), 5000, 1);
+  EXPECT_EQ(save_checkpoint(output.path(), {5, 1}, 2), complete);
+  EXPECT_EQ(read_manifest(complete).generation, 2u);
   EXPECT_EQ(list_checkpoints(output.path()).size(), 1u);
   expect_state(complete, 3);
 }
 
-TEST(Commit, ReplacesADamagedCheckpointOfTheSameStep) {
+TEST(Commit, ThatReplacedOneMayBeRepeatedAfterACrashBeforeTheOldOneWasRemoved) {
   const TemporaryFolder output;
-  const auto complete = save_checkpoint(output.path(), {5, 1}, 1);
-  std::filesystem::remove(complete / shard_file(1, 4));
-  save_checkpoint(output.path(), {5, 1}, 2);
+  const auto old = output / "old", partial = partial_path(output.path(), {5, 1}, 2);
+  std::filesystem::rename(save_checkpoint(output.path(), {5, 1}, 1), old);
+  const auto complete = save_checkpoint(output.path(), {5, 1}, 2);
+  std::filesystem::rename(old, partial);
+  EXPECT_EQ(commit(partial, read_manifest(complete)), complete);
   EXPECT_EQ(read_manifest(complete).generation, 2u);
-  expect_state(complete, 1);
+  EXPECT_EQ(list_checkpoints(output.path()).size(), 1u);
+  expect_state(complete, 3);
 }
 
 TEST(Commit, RefusesAManifestOfAnotherFolder) {

@@ -50,9 +50,10 @@ TEST(Crash, AtAnyMomentLeavesTheNewestReportedCheckpointWholeAndLoadable) {
   for (std::int64_t attempt = 1; attempt <= 30; ++attempt) {
     const int complete = static_cast<int>(random() % 3);
     const int reported = run_and_kill(output.path(), attempt, last + 1, complete, random);
-    const auto newest = newest_loadable(output.path(), [](const auto& entry, const auto& reason) {
-      EXPECT_NE(entry.state, CheckpointEntry::State::kComplete) << entry.path << ": " << reason;
-    });
+    const auto newest =
+        newest_loadable(list_checkpoints(output.path()), [](const auto& entry, const auto& reason) {
+          EXPECT_NE(entry.state, CheckpointEntry::State::kComplete) << entry.path << ": " << reason;
+        });
     if (last + reported == 0) continue;
     ASSERT_TRUE(newest) << "attempt " << attempt;
     EXPECT_GE(newest->manifest.step, last + reported);

@@ -1,7 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <random>
 
 #include "checkpoint/error.h"
@@ -13,14 +12,6 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-
-void flip(const std::filesystem::path& path, std::uint64_t position, unsigned char mask) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(position));
-  const int byte = file.get();
-  file.seekp(static_cast<std::streamoff>(position));
-  file.put(static_cast<char>(byte ^ mask));
-}
 
 // Loads everything as one rank; the error's message, empty when all went well.
 std::string try_load(const std::filesystem::path& checkpoint) {
@@ -42,7 +33,7 @@ TEST(Damage, OfAnyByteOfAShardIsFoundAndNeverLoaded) {
     const auto& shard = manifest.shards[random() % manifest.shards.size()];
     const auto position = random() % shard.bytes;
     const auto mask = static_cast<unsigned char>(1u << (random() % 8));
-    flip(checkpoint / shard.file, position, mask);
+    flip_bits(checkpoint / shard.file, position, mask);
     const auto damage = verify(checkpoint, manifest, 1);
     ASSERT_EQ(damage.size(), 1u) << shard.file << " byte " << position;
     EXPECT_EQ(damage[0].file, shard.file);
@@ -54,7 +45,7 @@ TEST(Damage, OfAnyByteOfAShardIsFoundAndNeverLoaded) {
     else
       EXPECT_THAT(message, AllOf(HasSubstr(shard.file), HasSubstr(damage[0].part),
                                  HasSubstr(damage[0].expected), HasSubstr(damage[0].found)));
-    flip(checkpoint / shard.file, position, mask);
+    flip_bits(checkpoint / shard.file, position, mask);
   }
   EXPECT_TRUE(verify(checkpoint, manifest, 2).empty());
 }
@@ -66,9 +57,9 @@ TEST(Damage, OfAnyByteOfTheManifestIsFound) {
   const auto manifest = read_manifest(checkpoint);
   for (std::uint64_t position = 0; position < std::filesystem::file_size(file); ++position) {
     const auto mask = static_cast<unsigned char>(1u << (position % 8));
-    flip(file, position, mask);
+    flip_bits(file, position, mask);
     EXPECT_THROW(read_manifest(checkpoint), DamagedError) << "byte " << position;
-    flip(file, position, mask);
+    flip_bits(file, position, mask);
   }
   EXPECT_EQ(read_manifest(checkpoint), manifest);
 }
@@ -105,8 +96,8 @@ TEST(Damage, InSeveralShardsIsListedWhole) {
   const auto manifest = read_manifest(checkpoint);
   for (const int part : {0, 3}) {
     const auto& shard = manifest.shards[static_cast<std::size_t>(part)];
-    flip(checkpoint / shard.file, shard.regions[0].position, 1);
-    flip(checkpoint / shard.file, shard.regions[1].position, 1);
+    flip_bits(checkpoint / shard.file, shard.regions[0].position, 1);
+    flip_bits(checkpoint / shard.file, shard.regions[1].position, 1);
   }
   EXPECT_EQ(verify(checkpoint, manifest, 2).size(), 4u);
 }

@@ -22,9 +22,10 @@ std::vector<std::string> names(const std::filesystem::path& output) {
 // The newest loadable checkpoint's name, and why each newer one is not.
 std::pair<std::string, std::vector<std::string>> newest(const std::filesystem::path& output) {
   std::vector<std::string> reasons;
-  const auto found = newest_loadable(output, [&](const auto& entry, const std::string& reason) {
-    reasons.push_back(entry.path.filename().string() + ": " + reason);
-  });
+  const auto found =
+      newest_loadable(list_checkpoints(output), [&](const auto& entry, const std::string& reason) {
+        reasons.push_back(entry.path.filename().string() + ": " + reason);
+      });
   return {found ? found->path.filename().string() : "", reasons};
 }
 

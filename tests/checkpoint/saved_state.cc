@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "base/philox.h"
 
 namespace phalanx::checkpoint {
@@ -95,9 +97,8 @@ Manifest write_shards(const std::filesystem::path& partial, CheckpointId id,
   manifest.job_yaml = "name: small\nseed: 1\n";
   manifest.tensors = small_tensors();
   manifest.kinds = adam_kinds();
-  const auto divided = layout::divide_between_rows(small_specs(), parts);
   for (int part = 0; part < parts; ++part) {
-    const auto state = owned_state(divided[static_cast<std::size_t>(part)], id.step);
+    const auto state = owned_state(layout::owned_rows(small_specs(), parts, part), id.step);
     manifest.shards.push_back(
         write_shard(partial, shard_file(part, parts), manifest.tensors, state.views));
   }
@@ -110,9 +111,18 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& output, Check
   return commit(partial, write_shards(partial, id, generation, parts));
 }
 
+void flip_bits(const std::filesystem::path& path, std::uint64_t position, unsigned char mask) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(position));
+  const int byte = file.get();
+  file.seekp(static_cast<std::streamoff>(position));
+  file.put(static_cast<char>(byte ^ mask));
+}
+
 void expect_state(const std::filesystem::path& checkpoint, int parts) {
   const Manifest manifest = read_manifest(checkpoint);
-  for (const auto& regions : layout::divide_between_rows(small_specs(), parts)) {
+  for (int part = 0; part < parts; ++part) {
+    const auto regions = layout::owned_rows(small_specs(), parts, part);
     const OwnedState expected = owned_state(regions, manifest.step);
     std::vector<std::vector<float>> memory;
     std::vector<MutableStateView> wanted;

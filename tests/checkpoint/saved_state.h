@@ -47,6 +47,9 @@ Manifest write_shards(const std::filesystem::path& partial, CheckpointId id,
 std::filesystem::path save_checkpoint(const std::filesystem::path& output, CheckpointId id,
                                       std::uint64_t generation = 1, int parts = 4);
 
+// Flips the bits of `mask` in one byte of a file.
+void flip_bits(const std::filesystem::path& path, std::uint64_t position, unsigned char mask);
+
 // Loads the whole state as `parts` ranks would and expects every element as it must be.
 void expect_state(const std::filesystem::path& checkpoint, int parts);
 

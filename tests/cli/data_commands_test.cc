@@ -73,7 +73,7 @@ TEST_F(DataCommands, BaselinePrintsTheTable) {
 }
 
 TEST_F(DataCommands, ThrowWhatWentWrong) {
-  EXPECT_THROW(output_of({"data", "inspect", train}), DataError);
+  EXPECT_THROW(output_of({"data", "inspect", train}), data::DataError);
   EXPECT_THROW(output_of({"data"}), RefusedError);
   EXPECT_THROW(output_of({"data", "prepare", train}), RefusedError);
   EXPECT_THROW(output_of({"data", "prepare", train, "--output", train, "--validation-output", "x"}),

@@ -225,6 +225,25 @@ TEST_F(ControllerTest, RunsAJobFromTheFirstReportToTheSummary) {
   EXPECT_EQ(saved.tokens, 24);
 }
 
+TEST_F(ControllerTest, RemovesWhatWasWrittenOfACheckpointThatFailed) {
+  RunningController controller(folder_.path());
+  FakeNode node(0);
+  begin(node, controller.address);
+  step(node, 3);
+  const auto partial = checkpoint::partial_path(folder_.path(), {3, 1}, 1);
+  std::filesystem::create_directories(partial);
+  write_file_atomically(partial / "shard", "torn");
+  FromWorker said;
+  said.mutable_save_failed()->set_generation(1);
+  said.mutable_save_failed()->set_step(3);
+  said.mutable_save_failed()->set_message("No space left on device");
+  node.say(11, said);
+  finish(node, 3);
+  EXPECT_EQ(controller.join(), 0);
+  EXPECT_EQ(summary()["exit_code"], 7);
+  EXPECT_TRUE(std::filesystem::is_empty(partial.parent_path()));
+}
+
 TEST_F(ControllerTest, SendsAgainWhatABrokenConnectionLostAndTakesNothingTwice) {
   RunningController controller(folder_.path());
   FakeNode node(0);

@@ -53,8 +53,12 @@ TEST(Saving, GoesOnTrainingWithoutACheckpointWhenARankCouldNotSave) {
   EXPECT_EQ(job.events("checkpoint_failed")[0].rank, 1);
   job.save_failed(2, 10);
   EXPECT_TRUE(job.last<Record>().empty());
+  EXPECT_TRUE(job.last<DiscardSave>().empty()) << "rank 3 may still be writing";
   job.shard(3, 10);
   EXPECT_TRUE(job.last<CommitCheckpoint>().empty());
+  ASSERT_EQ(job.last<DiscardSave>().size(), 1u);
+  EXPECT_EQ(job.last<DiscardSave>()[0].generation, 1u);
+  EXPECT_EQ(job.last<DiscardSave>()[0].step, 10);
   job.step(11);
   EXPECT_EQ(job.last<RecordStep>().size(), 1u);
   EXPECT_FALSE(job.state.checkpoint);
@@ -67,6 +71,7 @@ TEST(Saving, GoesOnTrainingWhenTheCommitFails) {
   job.all_save(10);
   job.commit_failed(10);
   EXPECT_EQ(job.events("checkpoint_failed").size(), 1u);
+  EXPECT_EQ(job.last<DiscardSave>().size(), 1u);
   EXPECT_FALSE(job.state.checkpoint);
   job.step(11);
   EXPECT_EQ(job.last<RecordStep>().size(), 1u);

@@ -159,6 +159,27 @@ const std::vector<Action>& Scenario::commit_failed(std::int64_t step) {
   return tell(std::move(event));
 }
 
+const std::vector<Action>& Scenario::damaged(int rank, const std::string& directory) {
+  FromWorker said;
+  said.mutable_checkpoint_damaged()->set_generation(state.generation);
+  auto& checkpoint = *said.mutable_checkpoint_damaged()->mutable_checkpoint();
+  checkpoint.set_directory(directory);
+  checkpoint.set_reason(directory + "/shard: parameter t [0:8]: expected checksum a, found b");
+  return say(rank, std::move(said));
+}
+
+const std::vector<Action>& Scenario::found(std::int64_t step) {
+  Event event;
+  event.mutable_found();
+  if (step >= 0) {
+    SavedState& state = *event.mutable_found()->mutable_state();
+    state.set_step(step);
+    state.set_tokens(step * 1000);
+    state.set_directory("checkpoints/" + std::to_string(step));
+  }
+  return tell(std::move(event));
+}
+
 const std::vector<Action>& Scenario::stop(StopRequest::Why why) {
   Event event;
   event.mutable_stop()->set_why(why);
@@ -204,6 +225,15 @@ void Scenario::start_worker(int rank) {
 
 void Scenario::train_to(std::int64_t last) {
   for (std::int64_t number = state.recorded_step() + 1; number <= last; ++number) step(number);
+}
+
+void Scenario::all_die() {
+  std::vector<int> all;
+  for (int rank = 0; rank < state.ranks(); ++rank) {
+    die(rank);
+    all.push_back(rank);
+  }
+  rejoin(-1, all);
 }
 
 void Scenario::begin() {

@@ -30,6 +30,10 @@ class Scenario {
   const std::vector<Action>& restored();
   const std::vector<Action>& committed(std::int64_t step);
   const std::vector<Action>& commit_failed(std::int64_t step);
+  // The rank cannot load what its generation begins from.
+  const std::vector<Action>& damaged(int rank, const std::string& directory);
+  // The search's answer; -1: there is none.
+  const std::vector<Action>& found(std::int64_t step);
   const std::vector<Action>& stop(StopRequest::Why why);
   const std::vector<Action>& node_ended(int node);
   // Lets time pass, with the ticks that come due.
@@ -39,6 +43,8 @@ class Scenario {
   void all_ready();
   void start_worker(int rank);  // obeys StartWorker
   void train_to(std::int64_t step);
+  // All workers die; their successors hold nothing.
+  void all_die();
   // All nodes ready, all workers candidates: the first generation is at work.
   void begin();
   // Survivors come back holding `held_step`, the others are new; all of `dead` were replaced.

@@ -12,71 +12,122 @@ using test::numbers;
 using test::relative_error;
 
 struct Case {
-  std::int64_t sequences, length, heads, kv_heads, head_width;
+  std::int64_t sequences, length;
+  HeadCounts heads;
+  std::int64_t head_width;
+  std::int64_t document = 0;  // positions of each but the last; 0: one document
 };
 
+struct Inputs {
+  at::Tensor q, k, v, dout, first_visible;
+};
+
+Inputs inputs_of(const Case& c) {
+  const at::DimVector query{c.sequences, c.length, c.heads.query * c.head_width};
+  const at::DimVector key{c.sequences, c.length, c.heads.key_value * c.head_width};
+  Inputs in{numbers(query, 1) * 3, numbers(key, 2) * 3, numbers(key, 3), numbers(query, 4), {}};
+  if (c.document > 0) {
+    const auto position = at::arange(c.length, at::kLong);
+    in.first_visible =
+        (position - position.remainder(c.document)).repeat({c.sequences, 1}).contiguous();
+  }
+  return in;
+}
+
 // The textbook: every key and value head repeated for its group, a mask, a softmax.
-at::Tensor oracle(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const Case& c) {
+at::Tensor oracle(const Inputs& in, const Case& c) {
   const auto split = [&](const at::Tensor& x, std::int64_t heads) {
     return x.view({c.sequences, c.length, heads, c.head_width}).transpose(1, 2);
   };
-  const auto group = c.heads / c.kv_heads;
-  const auto keys = split(k, c.kv_heads).repeat_interleave(group, 1);
-  const auto values = split(v, c.kv_heads).repeat_interleave(group, 1);
-  const auto scores = at::matmul(split(q, c.heads), keys.transpose(2, 3)) /
+  const auto group = c.heads.query / c.heads.key_value;
+  const auto keys = split(in.k, c.heads.key_value).repeat_interleave(group, 1);
+  const auto values = split(in.v, c.heads.key_value).repeat_interleave(group, 1);
+  const auto scores = at::matmul(split(in.q, c.heads.query), keys.transpose(2, 3)) /
                       std::sqrt(static_cast<double>(c.head_width));
-  const auto future = at::ones({c.length, c.length}, at::kBool).triu(1);
-  const auto p = scores.masked_fill(future, -INFINITY).softmax(-1);
-  return at::matmul(p, values).transpose(1, 2).reshape_as(q);
+  auto unseen = at::ones({c.length, c.length}, at::kBool).triu(1);
+  if (c.document > 0)
+    unseen = unseen | (at::arange(c.length, at::kLong) < in.first_visible[0].unsqueeze(1));
+  const auto p = scores.masked_fill(unseen, -INFINITY).softmax(-1);
+  return at::matmul(p, values).transpose(1, 2).reshape_as(in.q);
+}
+
+struct Found {
+  at::Tensor out, dq, dk, dv;
+};
+
+Found run(const Inputs& in, const Case& c, at::ScalarType type) {
+  const auto copy = [&](const at::Tensor& x) { return x.detach().to(type, false, /*copy=*/true); };
+  auto q = copy(in.q), k = copy(in.k), v = copy(in.v);
+  const auto forward = attention(q, k, v, c.heads, in.first_visible);
+  attention_backward(copy(in.dout), q, k, v, forward, c.heads, in.first_visible);
+  return {forward.out, q, k, v};
 }
 
 class AttentionOf : public testing::TestWithParam<Case> {};
 
 TEST_P(AttentionOf, IsTheTextbooksAndItsGradientsAutograds) {
   const Case c = GetParam();
-  const auto q = leaf(numbers({c.sequences, c.length, c.heads * c.head_width}, 1) * 3);
-  const auto k = leaf(numbers({c.sequences, c.length, c.kv_heads * c.head_width}, 2) * 3);
-  const auto v = leaf(numbers({c.sequences, c.length, c.kv_heads * c.head_width}, 3));
-  const auto dout = numbers(q.sizes(), 4);
-  const auto expected = oracle(q, k, v, c);
-  expected.backward(dout);
+  auto in = inputs_of(c);
+  for (auto* x : {&in.q, &in.k, &in.v}) *x = leaf(*x);
+  const auto expected = oracle(in, c);
+  expected.backward(in.dout);
 
-  const auto found = attention(q.detach(), k.detach(), v.detach(), c.heads, c.kv_heads);
+  const auto found = run(in, c, at::kDouble);
   EXPECT_LE(relative_error(found.out, expected), 1e-12);
-  const auto gradient =
-      attention_backward(dout, q.detach(), k.detach(), v.detach(), found, c.heads, c.kv_heads);
-  EXPECT_LE(relative_error(gradient.dv, v.grad()), 1e-12);
+  EXPECT_LE(relative_error(found.dv, in.v.grad()), 1e-12);
   if (c.length == 1) return;  // one position sees only itself: no gradient reaches q and k
-  EXPECT_LE(relative_error(gradient.dq, q.grad()), 1e-11);
-  EXPECT_LE(relative_error(gradient.dk, k.grad()), 1e-11);
+  EXPECT_LE(relative_error(found.dq, in.q.grad()), 1e-11);
+  EXPECT_LE(relative_error(found.dk, in.k.grad()), 1e-11);
 }
 
-// Ratios 1, 2 and 4; lengths below, at and beyond the block of 64; one sequence and one position.
+TEST_P(AttentionOf, InFp32IsWithinRoundingOfFp64AndRepeatsBitForBit) {
+  const Case c = GetParam();
+  const auto in = inputs_of(c);
+  const auto exact = run(in, c, at::kDouble), rounded = run(in, c, at::kFloat);
+  const auto again = run(in, c, at::kFloat);
+  EXPECT_LE(relative_error(rounded.out, exact.out), 2e-6);
+  EXPECT_LE(relative_error(rounded.dv, exact.dv), 5e-6);
+  EXPECT_TRUE(test::same_bits(rounded.out, again.out));
+  EXPECT_TRUE(test::same_bits(rounded.dk, again.dk));
+  if (c.length == 1) return;
+  EXPECT_LE(relative_error(rounded.dq, exact.dq), 5e-6);
+  EXPECT_LE(relative_error(rounded.dk, exact.dk), 5e-6);
+}
+
+// Ratios 1, 2 and 4; lengths below, at and beyond a block of 64 queries and a tile of 128 keys; one
+// sequence and one position; documents that begin within, at and beyond a tile.
 INSTANTIATE_TEST_SUITE_P(Shapes, AttentionOf,
-                         testing::Values(Case{2, 13, 4, 4, 6}, Case{2, 64, 4, 2, 6},
-                                         Case{1, 131, 4, 1, 10}, Case{1, 1, 2, 1, 4},
-                                         Case{3, 65, 3, 3, 2}));
+                         testing::Values(Case{2, 13, {4, 4}, 6}, Case{2, 64, {4, 2}, 6},
+                                         Case{1, 131, {4, 1}, 10}, Case{1, 1, {2, 1}, 4},
+                                         Case{3, 65, {3, 3}, 2}, Case{1, 300, {2, 1}, 64},
+                                         Case{1, 257, {2, 2}, 33}, Case{2, 131, {4, 2}, 10, 50},
+                                         Case{1, 300, {2, 1}, 16, 128},
+                                         Case{1, 300, {1, 1}, 48, 3}));
 
 TEST(Attention, OfAPositionDoesNotChangeWithWhatFollows) {
   const auto q = numbers({1, 100, 8}, 1), k = numbers({1, 100, 8}, 2), v = numbers({1, 100, 8}, 3);
-  const auto whole = attention(q, k, v, 2, 2).out;
+  const auto whole = attention(q, k, v, {2, 2}).out;
   auto changed = v.clone();
   changed.narrow(1, 70, 30).mul_(5);
-  EXPECT_TRUE(
-      test::same_bits(attention(q, k, changed, 2, 2).out.narrow(1, 0, 70), whole.narrow(1, 0, 70)));
+  EXPECT_TRUE(test::same_bits(attention(q, k, changed, {2, 2}).out.narrow(1, 0, 70),
+                              whole.narrow(1, 0, 70)));
 }
 
-TEST(Attention, InFp32IsWithinRoundingOfFp64) {
-  const auto q = numbers({2, 130, 32}, 1) * 4, k = numbers({2, 130, 16}, 2) * 4;
-  const auto v = numbers({2, 130, 16}, 3), dout = numbers({2, 130, 32}, 4);
-  const auto low = [](const at::Tensor& x) { return x.to(at::kFloat); };
-  const auto exact = attention(q, k, v, 2, 1), rounded = attention(low(q), low(k), low(v), 2, 1);
-  EXPECT_LE(relative_error(rounded.out, exact.out), 2e-6);
-  const auto expected = attention_backward(dout, q, k, v, exact, 2, 1);
-  const auto found = attention_backward(low(dout), low(q), low(k), low(v), rounded, 2, 1);
-  EXPECT_LE(relative_error(found.dq, expected.dq), 5e-6);
-  EXPECT_LE(relative_error(found.dk, expected.dk), 5e-6);
-  EXPECT_LE(relative_error(found.dv, expected.dv), 5e-6);
+// Scores that grow along the keys make every tile change what the ones before it came to.
+TEST(Attention, OfScoresThatGrowAndOfLargeOnesStaysExact) {
+  const Case c{1, 300, {1, 1}, 8};
+  auto in = inputs_of(c);
+  in.q.fill_(1);
+  in.k = (at::arange(300, at::kDouble) * 0.5).view({1, 300, 1}).repeat({1, 1, 8});
+  EXPECT_LE(relative_error(run(in, c, at::kDouble).out, oracle(in, c)), 1e-12);
+  EXPECT_LE(relative_error(run(in, c, at::kFloat).out, oracle(in, c)), 1e-5);
+}
+
+TEST(Attention, KeepsNotANumber) {
+  auto in = inputs_of({1, 70, {1, 1}, 8});
+  in.k[0][3][0] = std::nan("");
+  const auto out = attention(in.q, in.k, in.v, {1, 1}).out;
+  EXPECT_TRUE(out.narrow(1, 3, 67).isnan().all().item<bool>());
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ SimulatedCluster::SimulatedCluster(const ClusterOptions& options)
   begin.mutable_begin()->set_slots_per_node(options.slots);
   begin.mutable_begin()->set_steps(options.steps);
   controller_ = std::make_unique<SimulatedController>(
-      time_, begin, options.disk_fails,
+      time_, begin, SimulatedController::Disk{options.disk_fails, options.disk_damages},
       [this](int node, int connection, std::shared_ptr<const std::string> kind,
              std::uint64_t sequence, std::uint64_t acknowledged) {
         on_wire(node, connection, std::move(kind), sequence, acknowledged);
@@ -145,11 +145,11 @@ void SimulatedCluster::fail_somehow() {
     kill(rank);
   } else if (which < 0.6) {
     for (int each = rank; each < std::min(rank + 3, ranks); ++each) kill(each);
-  } else if (which < 0.62) {
+  } else if (which < 0.6 + options_.all_die) {
     for (int each = 0; each < ranks; ++each) kill(each);
-  } else if (which < 0.7) {
+  } else if (which < 0.68 + options_.all_die) {
     hang(rank);
-  } else if (which < 0.75) {
+  } else if (which < 0.73 + options_.all_die) {
     worker(rank).slow = true;
   } else if (which < 0.87) {
     disconnect(rank / options_.slots);

@@ -21,6 +21,8 @@ struct ClusterOptions {
   double failures_until = 60;  // seconds after the beginning
   double stop_at = -1;         // seconds after the beginning; negative: never
   double disk_fails = 0.005;   // the probability that a shard or a commit cannot be written
+  double disk_damages = 0.02;  // the probability that a checkpoint is not read as it was written
+  double all_die = 0.02;       // the part of the failures in which all workers do
   std::uint64_t seed = 1;
 };
 
@@ -62,6 +64,7 @@ class SimulatedCluster {
     int joined = 0;
     int applied = 0;
     std::int64_t step = 0;
+    std::string checkpoint;  // that it begins from; empty: from elsewhere
     bool broken = false;
     bool last = false;  // the step at work is the last
   };
@@ -89,6 +92,7 @@ class SimulatedCluster {
 
   void join(int node, const protocol::Roster& roster);
   void joined(int rank);
+  bool finds_damage(int rank, const Generation& generation);
   void schedule_commit(std::uint64_t generation);
   void commit(std::uint64_t generation);
   void apply(int rank, std::uint64_t generation);

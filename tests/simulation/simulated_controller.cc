@@ -10,6 +10,10 @@ namespace phalanx::simulation {
 
 using control::Event;
 
+namespace {
+std::string directory_of(std::int64_t step) { return fmt::format("step {}", step); }
+}  // namespace
+
 class SimulatedController::Connection final : public control::AgentConnection {
  public:
   Connection(const Wire& wire, int node, int number) : wire_(wire), node_(node), number_(number) {}
@@ -24,11 +28,11 @@ class SimulatedController::Connection final : public control::AgentConnection {
   const int node_, number_;
 };
 
-SimulatedController::SimulatedController(VirtualTime& time, const Event& begin, double disk_fails,
+SimulatedController::SimulatedController(VirtualTime& time, const Event& begin, Disk disk,
                                          Wire wire)
     : time_(time),
       begin_(begin),
-      disk_fails_(disk_fails),
+      disk_(disk),
       wire_(std::move(wire)),
       nodes_(begin.begin().nodes()),
       links_(nodes_) {
@@ -106,12 +110,12 @@ void SimulatedController::act(control::CommitCheckpoint& commit) {
   for (const std::string& shard : commit.shards)
     if (shard != fmt::format("{}", commit.step)) violate("a commit with a shard of another step");
   Event event;
-  if (time_.chance(disk_fails_)) {
+  if (time_.chance(disk_.refuses)) {
     event.mutable_commit_failed()->set_step(commit.step);
     event.mutable_commit_failed()->set_message("No space left on device");
   } else {
     event.mutable_committed()->mutable_state()->set_step(commit.step);
-    event.mutable_committed()->mutable_state()->set_directory(fmt::format("step {}", commit.step));
+    event.mutable_committed()->mutable_state()->set_directory(directory_of(commit.step));
   }
   answer(time_.uniform(0.01, 1), std::move(event));
 }
@@ -130,7 +134,28 @@ void SimulatedController::act(control::EndJob& end) { verdict_ = end.verdict; }
 void SimulatedController::answer(double delay, Event event) {
   time_.after(delay, [this, process = process_, event = std::move(event)] {
     if (!up_ || process != process_) return;
-    if (event.has_committed()) committed_ = std::max(committed_, event.committed().state().step());
+    if (event.has_committed()) {
+      const std::int64_t step = event.committed().state().step();
+      checkpoints_[step] = time_.chance(disk_.damages);
+      committed_ = std::max(committed_, step);
+    }
+    take(event);
+  });
+}
+
+void SimulatedController::act(control::FindCheckpoint& search) {
+  time_.after(time_.uniform(0.01, 1), [this, process = process_, except = search.except] {
+    if (!up_ || process != process_) return;
+    Event event;
+    event.mutable_found();
+    committed_ = -1;
+    for (const auto& [step, damaged] : checkpoints_) {
+      const std::string directory = directory_of(step);
+      if (std::find(except.begin(), except.end(), directory) != except.end()) continue;
+      committed_ = step;
+      event.mutable_found()->mutable_state()->set_step(step);
+      event.mutable_found()->mutable_state()->set_directory(directory);
+    }
     take(event);
   });
 }

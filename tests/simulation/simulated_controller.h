@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -22,7 +23,12 @@ class SimulatedController {
   using Wire = std::function<void(int node, int connection, std::shared_ptr<const std::string> kind,
                                   std::uint64_t sequence, std::uint64_t acknowledged)>;
 
-  SimulatedController(VirtualTime& time, const control::Event& begin, double disk_fails, Wire wire);
+  // The disk refuses commits, and changes what it holds, with these probabilities.
+  struct Disk {
+    double refuses = 0, damages = 0;
+  };
+
+  SimulatedController(VirtualTime& time, const control::Event& begin, Disk disk, Wire wire);
 
   bool is_up() const { return up_; }
   void attach(int node, int connection);
@@ -36,7 +42,9 @@ class SimulatedController {
 
   const control::State& state() const { return state_; }
   const std::optional<control::Verdict>& verdict() const { return verdict_; }
+  // The newest checkpoint that nobody has found damaged; -1: there is none.
   std::int64_t committed_step() const { return committed_; }
+  bool is_damaged(std::int64_t step) const { return checkpoints_.at(step); }
   std::int64_t events() const { return static_cast<std::int64_t>(log_.size()); }
   Duration deciding() const { return deciding_; }  // real time spent in decide()
   const std::vector<std::string>& violations() const { return violations_; }
@@ -53,6 +61,8 @@ class SimulatedController {
   void act(control::Send& send);
   void act(control::ClaimGeneration& claim);
   void act(control::CommitCheckpoint& commit);
+  void act(control::DiscardSave&) {}
+  void act(control::FindCheckpoint& search);
   void act(control::Record&) {}
   void act(control::RecordStep& step);
   void act(control::EndJob& end);
@@ -67,7 +77,7 @@ class SimulatedController {
 
   VirtualTime& time_;
   const control::Event begin_;
-  const double disk_fails_;  // the probability that a commit does
+  const Disk disk_;
   const Wire wire_;
   const int nodes_;
   control::State state_;
@@ -82,6 +92,7 @@ class SimulatedController {
 
   // What outlives the process.
   std::set<std::uint64_t> claims_;
+  std::map<std::int64_t, bool> checkpoints_;  // step -> damaged
   std::int64_t committed_ = -1;
   std::uint64_t formed_ = 0;  // the newest generation with a roster
   std::int64_t line_ = 0;     // the step that metrics.jsonl goes on from

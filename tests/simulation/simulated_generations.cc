@@ -13,6 +13,7 @@ void SimulatedCluster::join(int number, const protocol::Roster& roster) {
   if (generation.pids.empty()) {
     generation.pids.resize(static_cast<std::size_t>(options_.nodes * options_.slots));
     generation.step = roster.step();
+    generation.checkpoint = roster.checkpoint();
   }
   for (int slot = 0; slot < options_.slots; ++slot) {
     const int rank = number * options_.slots + slot;
@@ -35,6 +36,13 @@ void SimulatedCluster::joined(int rank) {
   Worker& member = worker(rank);
   Generation& generation = generations_.at(member.generation);
   if (generation.broken) return;
+  if (finds_damage(rank, generation)) {
+    FromWorker said;
+    said.mutable_checkpoint_damaged()->set_generation(member.generation);
+    said.mutable_checkpoint_damaged()->mutable_checkpoint()->set_directory(generation.checkpoint);
+    say(rank, std::move(said));
+    return leave(rank, member.generation);
+  }
   member.held = generation.step;
   if (++generation.joined < options_.nodes * options_.slots) return;
   FromWorker said;
@@ -45,6 +53,12 @@ void SimulatedCluster::joined(int rank) {
   for (int each = 0; each < options_.nodes * options_.slots; ++each)
     save(each, number, generation.step);
   generation.last = true;
+}
+
+// Each rank reads its own part: one meets the damage for certain.
+bool SimulatedCluster::finds_damage(int rank, const Generation& generation) {
+  if (generation.checkpoint.empty() || !controller_->is_damaged(generation.step)) return false;
+  return rank == generation.step % (options_.nodes * options_.slots) || time_.chance(0.5);
 }
 
 void SimulatedCluster::schedule_commit(std::uint64_t generation) {

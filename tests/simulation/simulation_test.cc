@@ -52,7 +52,7 @@ TEST(Simulation, AJobIsDoneWhateverDies) {
   EXPECT_GT(outcomes.deaths, 10000);
   EXPECT_GT(outcomes.codes.at(0), 2700);
   for (const auto& [code, count] : outcomes.codes)
-    EXPECT_THAT(code, testing::AnyOf(0, 7, 10, 11)) << count << " times";
+    EXPECT_THAT(code, testing::AnyOf(0, 7, 10, 11, 13)) << count << " times";
 }
 
 TEST(Simulation, AJobIsDoneWhenFailuresComeFasterThanRecoveries) {
@@ -68,6 +68,19 @@ TEST(Simulation, AJobOfOneWorkerGoesBackToItsCheckpoints) {
   options.nodes = options.slots = 1;
   options.checkpoint_every = 3;
   run(options, 20000, 500);
+}
+
+TEST(Simulation, AJobGoesBackToTheNextOlderCheckpointWhenOneIsDamaged) {
+  ClusterOptions options;
+  options.steps = 60;
+  options.checkpoint_every = 3;
+  options.disk_damages = 0.4;
+  options.all_die = 0.2;
+  const Outcomes outcomes = run(options, 40000, 1000);
+  EXPECT_GT(outcomes.codes.at(0), 500);
+  EXPECT_GT(outcomes.codes.at(13), 5);
+  for (const auto& [code, count] : outcomes.codes)
+    EXPECT_THAT(code, testing::AnyOf(0, 7, 10, 11, 13)) << count << " times";
 }
 
 TEST(Simulation, AStopEndsTheJobWhateverDies) {

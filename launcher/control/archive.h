@@ -14,30 +14,36 @@
 
 namespace phalanx::control {
 
-// Makes checkpoints complete on a thread of its own, and removes the ones that are not kept: disks
-// may take their time.
-class Committer {
+// The run's checkpoints on disk: makes them complete, finds them, and removes the ones that are not
+// kept, one after another on a thread of its own: disks may take their time.
+class Archive {
  public:
-  // `answer` gets a CheckpointCommitted or CommitFailed event for each commit, on that thread.
-  Committer(const config::Job& job, std::filesystem::path output, int attempt,
-            std::function<void(Event)> answer);
-  // Finishes the commit under way; drops those that wait.
-  ~Committer();
+  // Gets the answer to each commit and each search, on that thread.
+  using Answer = std::function<void(Event)>;
+
+  Archive(const protocol::ControllerStart& start, const config::Job& job, Answer answer);
+  // Finishes what is under way and what waits.
+  ~Archive();
 
   void commit(CommitCheckpoint commit);
+  void discard(DiscardSave save);
+  void find(FindCheckpoint search);
 
  private:
+  void post(std::function<void()> work);
   void run();
   Event carry_out(const CommitCheckpoint& commit) const;
+  Event carry_out(const FindCheckpoint& search) const;
+  void remove(const DiscardSave& save) const;
   void prune(std::uint64_t generation) const;
 
+  const protocol::ControllerStart start_;
   const config::Job job_;
   const std::filesystem::path output_;
-  const int attempt_;
-  const std::function<void(Event)> answer_;
+  const Answer answer_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<CommitCheckpoint> waiting_;
+  std::deque<std::function<void()>> waiting_;
   bool leaving_ = false;
   std::jthread thread_;
 };
