@@ -93,6 +93,17 @@ __attribute__((target("arch=x86-64-v4"))) void avx512(const SmallProduct& size, 
                                                       Panel<const T> b, Panel<T> c) {
   product<Avx512>(size, a, b, c);
 }
+
+// The levels x86-64-v3 and -v4, which clang's builtin does not know by name.
+bool has_v3() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi2");
+}
+bool has_v4() {
+  return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
 #endif
 
 }  // namespace
@@ -101,9 +112,8 @@ std::span<const SmallProductVariant> small_product_variants() {
   static const auto variants = [] {
     std::vector<SmallProductVariant> here = {{"portable", portable<float>, portable<double>}};
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("x86-64-v3")) here.push_back({"avx2", avx2<float>, avx2<double>});
-    if (__builtin_cpu_supports("x86-64-v4"))
-      here.push_back({"avx512", avx512<float>, avx512<double>});
+    if (has_v3()) here.push_back({"avx2", avx2<float>, avx2<double>});
+    if (has_v4()) here.push_back({"avx512", avx512<float>, avx512<double>});
 #endif
     return here;
   }();
