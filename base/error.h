@@ -28,10 +28,19 @@ class StorageError : public Error {
 // processes, memory).
 class SystemError : public Error {
  public:
-  using Error::Error;
+  explicit SystemError(const std::string& what,
+                       std::string help =
+                           "see this host's limits of open files, processes and "
+                           "memory (`ulimit -a`, `free -h`)")
+      : Error(what, std::move(help)) {}
 };
 
 // "CALL: strerror(errno)", for messages.
 std::string describe_errno(const std::string& call);
+
+// That `call` on a file failed with `error`, an errno, and what to do about it.
+StorageError storage_error(const std::string& call, int error);
+// The same with the errno of the last call.
+StorageError storage_error(const std::string& call);
 
 }  // namespace phalanx

@@ -12,12 +12,12 @@ namespace {
 
 FileDescriptor open_or_throw(const std::filesystem::path& path, int flags, unsigned mode = 0) {
   FileDescriptor file(::open(path.c_str(), flags | O_CLOEXEC, mode));
-  if (!file) throw StorageError(describe_errno(path.string() + ": open"));
+  if (!file) throw storage_error(path.string() + ": open");
   return file;
 }
 
 void sync_or_throw(const FileDescriptor& file, const std::string& name) {
-  if (::fsync(file.get()) != 0) throw StorageError(describe_errno(name + ": fsync"));
+  if (::fsync(file.get()) != 0) throw storage_error(name + ": fsync");
 }
 
 }  // namespace
@@ -30,7 +30,7 @@ std::string read_file(const std::filesystem::path& path) {
     const ssize_t count = ::read(file.get(), bytes, sizeof bytes);
     if (count == 0) return content;
     if (count > 0) content.append(bytes, static_cast<std::size_t>(count));
-    if (count < 0 && errno != EINTR) throw StorageError(describe_errno(path.string() + ": read"));
+    if (count < 0 && errno != EINTR) throw storage_error(path.string() + ": read");
   }
 }
 
@@ -38,7 +38,7 @@ void write_all(const FileDescriptor& file, std::string_view content, const std::
   while (!content.empty()) {
     const ssize_t count = ::write(file.get(), content.data(), content.size());
     if (count >= 0) content.remove_prefix(static_cast<std::size_t>(count));
-    if (count < 0 && errno != EINTR) throw StorageError(describe_errno(name + ": write"));
+    if (count < 0 && errno != EINTR) throw storage_error(name + ": write");
   }
 }
 
@@ -50,7 +50,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
     write_all(file, content, temporary.string());
     sync_or_throw(file, temporary.string());
     if (::rename(temporary.c_str(), path.c_str()) != 0)
-      throw StorageError(describe_errno(path.string() + ": rename"));
+      throw storage_error(path.string() + ": rename");
   } catch (...) {
     ::unlink(temporary.c_str());
     throw;

@@ -60,8 +60,8 @@ void put_in_place(const fs::path& partial, const fs::path& complete, bool exchan
     remove_checkpoint(complete);
     if (rename(0)) return;
   }
-  throw StorageError(describe_errno(
-      fmt::format("{}: rename to {}", partial.string(), complete.filename().string())));
+  throw storage_error(
+      fmt::format("{}: rename to {}", partial.string(), complete.filename().string()));
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ bool is_newer(const CheckpointEntry& a, const CheckpointEntry& b) {
 
 [[noreturn]] void storage_failed(const fs::path& path, const char* what,
                                  const std::error_code& error) {
-  throw StorageError(fmt::format("{}: {}: {}", path.string(), what, error.message()));
+  throw storage_error(fmt::format("{}: {}", path.string(), what), error.value());
 }
 
 // Why the entry cannot be loaded, or its manifest.

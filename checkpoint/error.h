@@ -15,7 +15,11 @@ class CheckpointError : public Error {
 // expected and the one found.
 class DamagedError : public CheckpointError {
  public:
-  using CheckpointError::CheckpointError;
+  explicit DamagedError(const std::string& what,
+                        std::string help =
+                            "go on from another checkpoint: `phalanx ckpt ls` "
+                            "lists them, --resume=PATH takes one")
+      : CheckpointError(what, std::move(help)) {}
 };
 
 }  // namespace phalanx::checkpoint

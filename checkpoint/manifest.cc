@@ -19,8 +19,9 @@ Manifest read_manifest(const std::filesystem::path& directory) {
   const auto path = directory / kManifestFile;
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored))
-    throw CheckpointError(directory.string() + ": is no complete checkpoint: it has no " +
-                          kManifestFile);
+    throw CheckpointError(
+        directory.string() + ": is no complete checkpoint: it has no " + kManifestFile,
+        "`phalanx ckpt ls` lists those that are complete");
   return decode_manifest(read_file(path), path.string());
 }
 

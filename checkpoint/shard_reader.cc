@@ -21,7 +21,7 @@ ShardReader::ShardReader(const std::filesystem::path& directory, const ShardInfo
   if (errno == ENOENT)
     throw DamagedError(
         fmt::format("{}: expected {} bytes, found no such file", path_, shard.bytes));
-  throw StorageError(describe_errno(path_ + ": open"));
+  throw storage_error(path_ + ": open");
 }
 
 void ShardReader::read_at(std::uint64_t position, std::span<std::byte> bytes) {
@@ -29,7 +29,7 @@ void ShardReader::read_at(std::uint64_t position, std::span<std::byte> bytes) {
     const auto count =
         ::pread(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(position));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw StorageError(describe_errno(path_ + ": read"));
+    if (count < 0) throw storage_error(path_ + ": read");
     if (count == 0)
       throw DamagedError(fmt::format("{}: expected {} more bytes at byte {}, found its end", path_,
                                      bytes.size(), position));

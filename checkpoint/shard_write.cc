@@ -26,7 +26,7 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 
 FileDescriptor create(const std::string& path) {
   FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!file) throw StorageError(describe_errno(path + ": open"));
+  if (!file) throw storage_error(path + ": open");
   return file;
 }
 
@@ -84,7 +84,7 @@ void write_content(const std::string& path, const Hdf5Structure& structure,
     }
   }
   shard.structure_checksum = structure_sum.digest();
-  if (::fsync(file.get()) != 0) throw StorageError(describe_errno(path + ": fsync"));
+  if (::fsync(file.get()) != 0) throw storage_error(path + ": fsync");
 }
 
 std::vector<StateView> without_empty(std::span<const StateView> views) {
@@ -110,8 +110,7 @@ ShardInfo write_shard(const std::filesystem::path& directory, const std::string&
     shard.regions.push_back({view->kind, view->region, position, {}});
   std::error_code error;
   std::filesystem::create_directories(path.parent_path(), error);
-  if (error)
-    throw StorageError(path.parent_path().string() + ": create folder: " + error.message());
+  if (error) throw storage_error(path.parent_path().string() + ": create folder", error.value());
   try {
     write_content(path, structure, placed, shard);
   } catch (...) {

@@ -25,13 +25,20 @@ function(phalanx_static_dependency name)
     "-Wl,-Bstatic,--start-group ${archives} -Wl,--end-group,-Bdynamic,--push-state,--as-needed -lssl -lcrypto -lz -Wl,--pop-state"
     OpenSSL::SSL OpenSSL::Crypto ${CMAKE_DL_LIBS} Threads::Threads)
 endfunction()
-phalanx_static_dependency(protobuf protobuf)
-phalanx_static_dependency(grpc grpc++ protobuf)
 
 function(phalanx_dependency name)
   pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${ARGN})
   add_library(phalanx_dependency::${name} ALIAS PkgConfig::${name})
 endfunction()
+
+if(PHALANX_SANITIZE STREQUAL thread)
+  # The thread sanitizer does not see what gRPC's locks order, and can look away only from shared libraries.
+  phalanx_dependency(protobuf protobuf)
+  phalanx_dependency(grpc grpc++ protobuf)
+else()
+  phalanx_static_dependency(protobuf protobuf)
+  phalanx_static_dependency(grpc grpc++ protobuf)
+endif()
 phalanx_dependency(yaml yaml-cpp)
 phalanx_dependency(spdlog spdlog)
 phalanx_dependency(xxhash libxxhash)

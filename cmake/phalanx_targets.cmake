@@ -54,7 +54,7 @@ endfunction()
 
 # Half of a clean build is tests, and most of a test's compilation is these headers and its optimization.
 set(phalanx_test_headers <gtest/gtest.h> <gmock/gmock.h>)
-set(phalanx_test_optimization $<$<CONFIG:Release>:-O0>)
+set(phalanx_test_optimization -O0)
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/test_headers.cc CONTENT "")
 add_library(phalanx_test_headers STATIC ${PROJECT_BINARY_DIR}/test_headers.cc)
 target_compile_options(phalanx_test_headers PRIVATE ${phalanx_test_optimization})

@@ -31,7 +31,8 @@ void check_options(const PrepareOptions& options) {
   }
   if (!(options.validation_fraction > 0 && options.validation_fraction < 1))
     throw DataError(fmt::format("validation fraction: expected between 0 and 1, found {}",
-                                options.validation_fraction));
+                                options.validation_fraction),
+                    "0.05 keeps every twentieth document for validation");
   require_replaceable(options.validation_output);
   if (std::filesystem::weakly_canonical(options.validation_output) ==
       std::filesystem::weakly_canonical(options.output))

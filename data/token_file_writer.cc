@@ -120,14 +120,13 @@ void TokenFileWriter::write_header() {
   header.chunks_checksum = checksum64(std::as_bytes(std::span(chunk_checksums_)));
   const auto bytes = std::as_bytes(std::span(&header, 1));
   header.header_checksum = checksum64(bytes.first(offsetof(TokenFileHeader, header_checksum)));
-  if (::lseek(file_.get(), 0, SEEK_SET) != 0)
-    throw StorageError(describe_errno(temporary_.string() + ": lseek"));
+  if (::lseek(file_.get(), 0, SEEK_SET) != 0) throw storage_error(temporary_.string() + ": lseek");
   write_all(file_, characters(bytes), temporary_.string());
 }
 
 void TokenFileWriter::publish() {
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)
-    throw StorageError(describe_errno(path_.string() + ": rename"));
+    throw storage_error(path_.string() + ": rename");
   temporary_.clear();
   sync_folder(path_.has_parent_path() ? path_.parent_path() : ".");
 }

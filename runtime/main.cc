@@ -8,11 +8,10 @@
 
 #include "base/frame.h"
 #include "base/process.h"
-#include "checkpoint/error.h"
-#include "data/error.h"
 #include "protocol/exit_code.h"
 #include "protocol/messages.pb.h"
 #include "protocol/nursery.h"
+#include "runtime/failure.h"
 #include "runtime/generate.h"
 #include "runtime/worker.h"
 
@@ -34,11 +33,6 @@ int nursery() {
 }
 
 int generate() {
-  const auto say = [](const Error& error, ExitCode code) {
-    std::cerr << "error: " << error.what() << '\n';
-    if (!error.help().empty()) std::cerr << "help: " << error.help() << '\n';
-    return static_cast<int>(code);
-  };
   FrameChannel client{FileDescriptor(kChannel)};
   Frame frame;
   protocol::Generate request;
@@ -52,14 +46,11 @@ int generate() {
       (void)client.send(generated.SerializeAsString());  // we die with whom we send it to
     });
     return static_cast<int>(ExitCode::kDone);
-  } catch (const data::DataError& error) {
-    return say(error, ExitCode::kData);
-  } catch (const checkpoint::DamagedError& error) {
-    return say(error, ExitCode::kDiffers);
-  } catch (const checkpoint::CheckpointError& error) {
-    return say(error, ExitCode::kNoCheckpoint);
-  } catch (const Error& error) {
-    return say(error, ExitCode::kStorage);
+  } catch (const std::exception&) {
+    const auto failure = runtime::current_failure();
+    std::cerr << "error: " << failure.message << '\n';
+    if (!failure.help.empty()) std::cerr << "help: " << failure.help << '\n';
+    return static_cast<int>(failure.code);
   }
 }
 

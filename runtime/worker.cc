@@ -1,13 +1,11 @@
 #include "runtime/worker.h"
 
 #include <ATen/Parallel.h>
-#include <c10/util/Exception.h>
 #include <malloc.h>
 
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
-#include <new>
 #include <thread>
 
 #include "base/check.h"
@@ -15,8 +13,8 @@
 #include "base/memory_file.h"
 #include "checkpoint/error.h"
 #include "config/load.h"
-#include "data/error.h"
 #include "protocol/exit_code.h"
+#include "runtime/failure.h"
 #include "runtime/generation.h"
 
 namespace phalanx::runtime {
@@ -118,21 +116,21 @@ void serve(Worker& worker) {
   }
 }
 
-// The one place where a worker's failures become what the keeper and the log are told.
-int fail(KeeperLink& keeper, ExitCode code, const std::string& what, const std::string& help) {
-  std::fprintf(stderr, "error: %s\n", what.c_str());
-  if (!help.empty()) std::fprintf(stderr, "help: %s\n", help.c_str());
+// Tells the log and the keeper.
+int fail(KeeperLink& keeper, const Failure& failure) {
+  std::fprintf(stderr, "error: %s\n", failure.message.c_str());
+  if (!failure.help.empty()) std::fprintf(stderr, "help: %s\n", failure.help.c_str());
   protocol::FromWorker message;
   auto& failed = *message.mutable_failed();
-  failed.set_exit_code(static_cast<int>(code));
-  failed.set_message(what);
-  failed.set_help(help);
+  failed.set_exit_code(static_cast<int>(failure.code));
+  failed.set_message(failure.message);
+  failed.set_help(failure.help);
   keeper.send(message);
   // Dying now would look like another failure: the controller ends the job and tells this worker to
   // leave.
   while (keeper.await_roster()) {
   }
-  return static_cast<int>(code);
+  return static_cast<int>(failure.code);
 }
 
 int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
@@ -163,24 +161,8 @@ int run_worker(FrameChannel channel, const FileDescriptor& black_box_file) {
   KeeperLink keeper(std::move(channel));
   try {
     return train(keeper, black_box);
-  } catch (const config::ConfigError& error) {
-    return fail(keeper, ExitCode::kConfiguration, error.what(), error.help());
-  } catch (const data::DataError& error) {
-    return fail(keeper, ExitCode::kData, error.what(), error.help());
-  } catch (const StorageError& error) {
-    return fail(keeper, ExitCode::kStorage, error.what(), error.help());
-  } catch (const DivergedError& error) {
-    return fail(keeper, ExitCode::kDiverged, error.what(), error.help());
-  } catch (const std::bad_alloc&) {
-    return fail(keeper, ExitCode::kOutOfMemory, "out of memory on this node",
-                "use a smaller train.micro_batch, a smaller model, or fewer ranks per node");
-  } catch (const c10::OutOfMemoryError& error) {
-    return fail(keeper, ExitCode::kOutOfMemory, error.what_without_backtrace(),
-                "use a smaller train.micro_batch, a smaller model, or fewer ranks per node");
-  } catch (const Error& error) {
-    return fail(keeper, ExitCode::kTrainingCode, error.what(), error.help());
-  } catch (const std::exception& error) {
-    return fail(keeper, ExitCode::kTrainingCode, error.what(), "");
+  } catch (const std::exception&) {
+    return fail(keeper, current_failure());
   }
 }
 

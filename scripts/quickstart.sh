@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 scripts/build.sh phalanx phalanx-worker
 export PATH="$PWD/build/bin:$PATH"
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-[ -t 1 ] || say() { printf '\n%s\n' "$*"; }
+[ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n%s\n' "$*"; }
 
 corpus=runs/corpus
 if [ ! -f $corpus/train.tokens ] || [ ! -f $corpus/validation.tokens ]; then

@@ -28,7 +28,8 @@ struct Avx512Pairs : Avx512 {
 
 template <class Set, class T>
 struct Lanes {
-  typedef T Vector __attribute__((vector_size(Set::kBytes), may_alias, aligned(alignof(T))));
+  typedef T Vector __attribute__((vector_size(Set::kBytes)));
+  typedef Vector InMemory __attribute__((may_alias, aligned(alignof(T))));
   static constexpr std::int64_t kCount = Set::kBytes / sizeof(T);
 };
 
@@ -46,6 +47,7 @@ PHALANX_INLINE void multiply_add(Vector& sum, const T& a, const Vector& b) {
 template <class Set, int kRows, int kVectors, class T>
 PHALANX_INLINE void tile(const SmallProduct& size, Left<T> a, Panel<const T> b, Panel<T> c) {
   using Vector = typename Lanes<Set, T>::Vector;
+  using InMemory = typename Lanes<Set, T>::InMemory;
   constexpr std::int64_t kLanes = Lanes<Set, T>::kCount;
   Vector sums[kRows][kVectors];
 #pragma GCC unroll 16
@@ -53,13 +55,13 @@ PHALANX_INLINE void tile(const SmallProduct& size, Left<T> a, Panel<const T> b, 
 #pragma GCC unroll 16
     for (int v = 0; v < kVectors; ++v)
       sums[r][v] = size.into == Into::kSum
-                       ? *reinterpret_cast<const Vector*>(c.data + r * c.stride + v * kLanes)
+                       ? *reinterpret_cast<const InMemory*>(c.data + r * c.stride + v * kLanes)
                        : Vector{};
   for (std::int64_t k = 0; k < size.depth; ++k) {
     Vector right[kVectors];
 #pragma GCC unroll 16
     for (int v = 0; v < kVectors; ++v)
-      right[v] = *reinterpret_cast<const Vector*>(b.data + k * b.stride + v * kLanes);
+      right[v] = *reinterpret_cast<const InMemory*>(b.data + k * b.stride + v * kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 16
@@ -70,7 +72,7 @@ PHALANX_INLINE void tile(const SmallProduct& size, Left<T> a, Panel<const T> b, 
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 16
     for (int v = 0; v < kVectors; ++v)
-      *reinterpret_cast<Vector*>(c.data + r * c.stride + v * kLanes) = sums[r][v];
+      *reinterpret_cast<InMemory*>(c.data + r * c.stride + v * kLanes) = sums[r][v];
 }
 
 // Columns of kVectors vectors from the row `row` on: tiles of kRows rows, then of half as many.
@@ -116,6 +118,17 @@ __attribute__((target("arch=x86-64-v4"))) void avx512_pairs(const SmallProduct& 
                                                             Panel<const float> b, Panel<float> c) {
   product<Avx512Pairs>(size, a, b, c);
 }
+
+// The levels x86-64-v3 and -v4, which clang's builtin does not know by name.
+bool has_v3() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi2");
+}
+bool has_v4() {
+  return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
 #endif
 
 }  // namespace
@@ -124,9 +137,8 @@ std::span<const SmallProductVariant> small_product_variants() {
   static const auto variants = [] {
     std::vector<SmallProductVariant> here = {{"portable", portable<float>, portable<double>}};
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("x86-64-v3")) here.push_back({"avx2", avx2<float>, avx2<double>});
-    if (__builtin_cpu_supports("x86-64-v4"))
-      here.push_back({"avx512", avx512<float>, avx512<double>});
+    if (has_v3()) here.push_back({"avx2", avx2<float>, avx2<double>});
+    if (has_v4()) here.push_back({"avx512", avx512<float>, avx512<double>});
 #endif
     return here;
   }();
@@ -145,9 +157,7 @@ void small_product(const SmallProduct& size, Left<double> a, Panel<const double>
 }
 
 #if defined(__x86_64__)
-bool has_pair_product() {
-  return __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16");
-}
+bool has_pair_product() { return has_v4() && __builtin_cpu_supports("avx512bf16"); }
 void small_pair_product(const SmallProduct& size, Left<float> a, Panel<const float> b,
                         Panel<float> c) {
   avx512_pairs(size, a, b, c);

@@ -6,7 +6,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 
 #include "base/nearest_name.h"
 #include "launcher/cli/help.h"
@@ -60,7 +59,6 @@ void declare(CLI::App& parser, const Option& option) {
           parser.add_flag(option.name, *target);
         } else {
           auto* declared = parser.add_option(option.name, *target);
-          declared->required(option.required);
           if (std::is_same_v<Target, std::vector<std::string>> && option.name.starts_with("--"))
             declared->allow_extra_args(false);
         }
@@ -68,7 +66,7 @@ void declare(CLI::App& parser, const Option& option) {
       option.target);
 }
 
-void check_value(const std::string& program, const Option& option) {
+void check_value(const std::string& program, const Option& option, const std::string& see) {
   const auto& allowed = option.allowed;
   std::visit(
       [&](auto* target) {
@@ -81,44 +79,56 @@ void check_value(const std::string& program, const Option& option) {
         } else if constexpr (std::is_arithmetic_v<Target> && !std::is_same_v<Target, bool>) {
           if (static_cast<double>(*target) < option.least)
             throw RefusedError(fmt::format("{}: {}: expected at least {}, found {}", program,
-                                           option.name, option.least, *target));
+                                           option.name, option.least, *target),
+                               see);
         }
       },
       option.target);
 }
 
+// What a command does not take: all that is left, or of a command with keys of a job what is none.
+void refuse_rest(const Subcommand& command, const std::vector<std::string>& rest,
+                 const std::string& see) {
+  const bool takes_keys = command.job_keys != nullptr;
+  const auto refused = std::ranges::find_if(
+      rest, [&](const std::string& word) { return !takes_keys || !word.starts_with("--"); });
+  if (refused == rest.end()) return;
+  const std::string name = refused->substr(0, refused->find('='));
+  std::vector<std::string> names = {"--json", "--help"};
+  for (const auto& option : command.options) names.push_back(option.name);
+  throw RefusedError(
+      fmt::format("phalanx {}: expected no `{}`", command.name, name),
+      did_you_mean(
+          name, names,
+          takes_keys ? "a key of the job is written --KEY.PATH=VALUE, without spaces" : see));
+}
+
 void parse(const Subcommand& command, std::vector<std::string> arguments, bool& as_json) {
   const std::string program = "phalanx " + command.name;
+  const std::string see = fmt::format("`{} --help` says what it takes", program);
   CLI::App parser;
   parser.set_help_flag();
   parser.allow_extras();
-  std::vector<std::string> names;
-  for (const auto& option : command.options) {
-    declare(parser, option);
-    names.push_back(option.name);
-  }
+  for (const auto& option : command.options) declare(parser, option);
   if (command.prints) parser.add_flag("--json", as_json);
-  names.push_back("--json");
-  const std::string see = fmt::format("`{} --help` says what it takes", program);
   try {
     std::ranges::reverse(arguments);  // as CLI11 wants them
     parser.parse(arguments);
   } catch (const CLI::ParseError& error) {
     throw RefusedError(fmt::format("{}: {}", program, error.what()), see);
   }
-  const auto rest = parser.remaining();
-  if (command.job_keys != nullptr) {
-    *command.job_keys = rest;
-  } else if (!rest.empty()) {
-    const std::string name = rest.front().substr(0, rest.front().find('='));
-    throw RefusedError(fmt::format("{}: expected no `{}`", program, name),
-                       did_you_mean(name, names, see));
+  refuse_rest(command, parser.remaining(),
+              see);  // first: a typo is why what is required is missing
+  for (const auto& option : command.options) {
+    if (option.required && parser.count(option.name) == 0)
+      throw RefusedError(fmt::format("{}: expected {}, found none", program, option.name), see);
+    check_value(program, option, see);
   }
-  for (const auto& option : command.options) check_value(program, option);
+  if (command.job_keys != nullptr) *command.job_keys = parser.remaining();
 }
 
 int print(const std::string& text) {
-  std::fputs(text.c_str(), stdout);
+  write_output(text);
   return static_cast<int>(protocol::ExitCode::kDone);
 }
 
@@ -126,8 +136,12 @@ int print(const std::string& text) {
 
 int run_command_line(std::span<const Subcommand> commands, std::vector<std::string> arguments) {
   if (arguments.empty()) refuse_word("phalanx", commands, false, arguments);
-  if (asks_for_help(arguments.front())) return print(overview(commands));
   if (arguments.front() == "--version") arguments.front() = "version";
+  if (arguments.front() == "help") {
+    std::ranges::rotate(arguments, arguments.begin() + 1);
+    arguments.back() = "--help";
+  }
+  if (asks_for_help(arguments.front())) return print(overview(commands));
   const std::string word = arguments.front();
   const auto family = family_of(commands, word);
   if (family.empty()) refuse_word("phalanx", commands, false, arguments);

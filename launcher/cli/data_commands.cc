@@ -64,7 +64,8 @@ int prepare(const data::PrepareOptions& options, const Printer& printer) {
   if (options.validation_output.empty() != (options.validation_fraction == 0))
     throw RefusedError(
         "phalanx data prepare: expected --validation-output and --validation-fraction together, "
-        "found one of them");
+        "found one of them",
+        "name both to keep documents for validation, or neither");
   const TimePoint start = Clock::now();
   const data::PrepareSummary summary = prepare_watched(options);
   const double duration = seconds(Clock::now() - start);

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "launcher/cli/shown_path.h"
 #include "launcher/cli/terminal.h"
 
 namespace phalanx::launcher {
@@ -30,9 +31,9 @@ std::string event_line(const std::string& line) {
   const std::string reason = event.value("reason", "");
   if (kind == "generation_formed") return generation_formed(event);
   if (kind == "generation_broken") return reason;
-  if (kind == "checkpoint_committed") return fmt::format("saved {}", event.value("directory", ""));
+  if (kind == "checkpoint_committed") return "saved " + shown(event.value("directory", ""));
   if (kind == "checkpoint_passed_over")
-    return fmt::format("warning: passed over {}: {}", event.value("directory", ""), reason);
+    return fmt::format("warning: passed over {}: {}", shown(event.value("directory", "")), reason);
   if (kind == "checkpoint_failed")
     return fmt::format("warning: the checkpoint of step {} failed: {}", event.value("step", 0),
                        reason);

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -60,9 +59,7 @@ int generate(const Options& options, const Printer& printer) {
   for (; channel.receive(frame, TimePoint::max()) != FrameChannel::Status::kEnd; ++tokens) {
     if (!generated.ParseFromString(frame.payload)) break;
     text += generated.text();
-    if (printer.as_json()) continue;
-    std::fwrite(generated.text().data(), 1, generated.text().size(), stdout);
-    std::fflush(stdout);
+    if (!printer.as_json()) write_output(generated.text());
   }
   const auto status = wait_for(worker);
   if (status.signal != 0) return 128 + status.signal;

@@ -61,10 +61,11 @@ Subcommand run_command() {
       .examples = {"run job.yaml", "run job.yaml --train.steps=500 --launch.ranks_per_node=4",
                    "run job.yaml --resume=must --json",
                    "run job.yaml --resume=runs/NAME/checkpoints/step-00000100-attempt-1"},
-      .exit_codes = {ExitCode::kRendezvous, ExitCode::kData, ExitCode::kStorage,
-                     ExitCode::kTrainingCode, ExitCode::kHang, ExitCode::kNodesLost,
-                     ExitCode::kNoCheckpoint, ExitCode::kDiverged, ExitCode::kOutOfMemory,
-                     ExitCode::kPreempted, ExitCode::kPreemptedUnsaved, ExitCode::kInterrupted},
+      .exit_codes = {ExitCode::kPreflight, ExitCode::kRendezvous, ExitCode::kData,
+                     ExitCode::kStorage, ExitCode::kTrainingCode, ExitCode::kHang,
+                     ExitCode::kNodesLost, ExitCode::kNoCheckpoint, ExitCode::kDiverged,
+                     ExitCode::kOutOfMemory, ExitCode::kPreempted, ExitCode::kPreemptedUnsaved,
+                     ExitCode::kInterrupted},
       .run = [options](const Printer& printer) { return run(*options, printer); }};
 }
 

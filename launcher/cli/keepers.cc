@@ -20,7 +20,7 @@ constexpr int kLock = 9;  // nobody looks for it there: it is held by being open
 FileDescriptor open_log(const std::filesystem::path& path) {
   std::filesystem::create_directories(path.parent_path());
   FileDescriptor log(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-  if (!log) throw StorageError(describe_errno(path.string() + ": open"));
+  if (!log) throw storage_error(path.string() + ": open");
   return log;
 }
 

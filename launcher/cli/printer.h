@@ -2,8 +2,12 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 
 namespace phalanx::launcher {
+
+// Writes to stdout at once. Throws StorageError, unless nobody reads there any more.
+void write_output(std::string_view text);
 
 // Where a command's result goes: to stdout, for a person or, with --json, as one JSON value. What
 // happens on the way, and errors, go to stderr in both cases.

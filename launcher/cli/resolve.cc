@@ -7,6 +7,7 @@
 #include "data/batch.h"
 #include "data/error.h"
 #include "data/tokenizer.h"
+#include "launcher/cli/shown_path.h"
 #include "layout/tensor_spec.h"
 
 namespace phalanx::launcher {
@@ -52,7 +53,8 @@ std::string describe(const config::Job& job) {
       job.name, job.model.preset, parameters / 1e6, job.train.steps, tokens_per_step(job),
       job.ranks(), job.launch.emulate_nodes, job.launch.emulate_nodes == 1 ? "" : "s (emulated)",
       job.launch.ranks_per_node, job.launch.threads_per_rank,
-      job.launch.threads_per_rank == 1 ? "" : "s", parameters * kStateBytes / 1e6, job.output);
+      job.launch.threads_per_rank == 1 ? "" : "s", parameters * kStateBytes / 1e6,
+      shown(job.output));
 }
 
 nlohmann::ordered_json as_json(const config::Job& job) {

@@ -15,6 +15,7 @@
 #include "launcher/cli/output_lock.h"
 #include "launcher/cli/resolve.h"
 #include "launcher/cli/run_file.h"
+#include "launcher/cli/shown_path.h"
 #include "launcher/cli/supervision.h"
 #include "layout/flat_layout.h"
 #include "protocol/exit_code.h"
@@ -52,10 +53,10 @@ void print_settings(const config::LoadedJob& loaded, const Printer& printer) {
 // What the attempt begins with.
 std::string beginning_of(const Attempt& attempt, const config::Job& job) {
   if (attempt.finished)
-    return fmt::format("finished already: {} is at step {} of {}\n", attempt.checkpoint,
+    return fmt::format("finished already: {} is at step {} of {}\n", shown(attempt.checkpoint),
                        attempt.step, job.train.steps);
   if (attempt.checkpoint.empty()) return {};
-  return fmt::format("going on from step {}: {}\n", attempt.step, attempt.checkpoint);
+  return fmt::format("going on from step {}: {}\n", attempt.step, shown(attempt.checkpoint));
 }
 
 void print_plan(const config::Job& job, const Attempt& attempt, const Printer& printer) {
@@ -103,7 +104,7 @@ std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const A
 
 void warn(const std::vector<protocol::PassedOver>& checkpoints) {
   for (const auto& checkpoint : checkpoints)
-    std::cerr << fmt::format("warning: passed over {}: {}\n", checkpoint.directory(),
+    std::cerr << fmt::format("warning: passed over {}: {}\n", shown(checkpoint.directory()),
                              checkpoint.reason());
 }
 
@@ -128,7 +129,9 @@ int run(const RunOptions& options, const Printer& printer) {
   }
   auto& job = loaded.job;
   resolve(job);
-  Attempt attempt = plan_attempt(job, options.resume);  // refuses before anything is made
+  // All that can be refused is refused before anything is made.
+  require_writable(job.output);
+  Attempt attempt = plan_attempt(job, options.resume);
   if (options.dry_run) {
     print_plan(job, attempt, printer);
     return 0;

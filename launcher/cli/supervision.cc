@@ -17,6 +17,7 @@
 #include "base/process.h"
 #include "launcher/cli/keepers.h"
 #include "launcher/cli/run_file.h"
+#include "launcher/cli/shown_path.h"
 #include "launcher/cli/terminal.h"
 #include "launcher/control/client.h"
 #include "launcher/control/post_mortem.h"
@@ -240,12 +241,12 @@ class Supervision {
   void conclude() {
     terminal_.finish();
     if (ended_->exit_code() == 0) {
-      std::cerr << fmt::format("{}: {}\n", ended_->outcome(), directory_.root().string());
+      std::cerr << fmt::format("{}: {}\n", ended_->outcome(), shown(directory_.root()));
       return;
     }
     if (ended_->outcome() == "stopped" && ended_->first_cause().empty()) {
       std::cerr << fmt::format("stopped, state saved: {}\nhelp: run the job again to go on\n",
-                               directory_.root().string());
+                               shown(directory_.root()));
       return;
     }
     std::cerr << fmt::format("error: {}\n", ended_->first_cause());
@@ -274,6 +275,7 @@ class Supervision {
 int supervise(const config::Job& job, int attempt, const std::vector<protocol::KeeperStart>& starts,
               const FileDescriptor& lock) {
   become_subreaper();
+  ignore_signals({SIGPIPE});  // a terminal or a pipe that has gone is no reason to end a run
   return Supervision(job, attempt, starts, lock).run();
 }
 

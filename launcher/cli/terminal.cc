@@ -1,6 +1,7 @@
 #include "launcher/cli/terminal.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kPlainLines = 20;  // over a whole run
 constexpr double kSmoothing = 0.1;        // weight of the newest step in the mean
+constexpr auto kClearLine = "\r\033[K";
 
 std::string duration(double seconds) {
   const auto whole = static_cast<std::int64_t>(std::ceil(seconds));
@@ -39,6 +41,10 @@ std::string step_line(const protocol::StepReport& step, std::int64_t steps, doub
   return text;
 }
 
+std::string fit(const std::string& text, std::size_t columns) {
+  return columns == 0 ? text : text.substr(0, columns);
+}
+
 Terminal::Terminal(int fd) : fd_(fd), live_(::isatty(fd) == 1) {}
 
 void Terminal::step(const protocol::StepReport& step, std::int64_t steps) {
@@ -51,7 +57,7 @@ void Terminal::step(const protocol::StepReport& step, std::int64_t steps) {
   const std::string text = step_line(step, steps, seconds_a_step_, tokens_per_second_);
   if (live_) {
     live_line_ = text;
-    write("\r\033[K" + text);
+    write(redrawn());
     if (step.has_validation_loss()) finish();
     return;
   }
@@ -62,12 +68,18 @@ void Terminal::step(const protocol::StepReport& step, std::int64_t steps) {
 }
 
 void Terminal::line(const std::string& text) {
-  write(live_ ? "\r\033[K" + text + "\n" + live_line_ : text + "\n");
+  write(live_ ? kClearLine + text + "\n" + redrawn() : text + "\n");
 }
 
 void Terminal::finish() {
   if (live_ && !live_line_.empty()) write("\n");
   live_line_.clear();
+}
+
+std::string Terminal::redrawn() const {
+  winsize size{};  // it may have changed; a line that is wrapped could not be cleared
+  if (::ioctl(fd_, TIOCGWINSZ, &size) != 0) size.ws_col = 0;
+  return kClearLine + fit(live_line_, size.ws_col);
 }
 
 void Terminal::write(const std::string& text) {

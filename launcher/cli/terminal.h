@@ -15,6 +15,9 @@ std::string step_line(const protocol::StepReport& step, std::int64_t steps, doub
 // events.jsonl.
 std::string event_line(const std::string& line);
 
+// As much of `text` as fits into a line of so many columns; 0: their number is not known.
+std::string fit(const std::string& text, std::size_t columns);
+
 // What a run shows: one line that lives on a terminal, plain lines elsewhere (about twenty over the
 // run, and those with a validation loss).
 class Terminal {
@@ -27,6 +30,8 @@ class Terminal {
   void finish();
 
  private:
+  // The live line, over what is in its place.
+  std::string redrawn() const;
   void write(const std::string& text);
 
   int fd_;

@@ -16,20 +16,18 @@ constexpr double kEndSeconds = 10;
 constexpr double kDoneGraceSeconds = 5;
 constexpr double kFailedGraceSeconds = 1;
 
-// What a job that somebody stopped ends with.
-Verdict stopped_verdict(StopRequest::Why why, ExitCode unless_interrupted, std::string cause) {
-  if (why == StopRequest::INTERRUPTED || why == StopRequest::NOW)
-    return {static_cast<int>(ExitCode::kInterrupted), "stopped", std::move(cause), {}};
+// What a job that somebody stopped ends with. `cause`, `help`: of a state that is not saved.
+Verdict stopped_verdict(StopRequest::Why why, ExitCode unless_interrupted, std::string cause,
+                        std::string help) {
+  const bool interrupted = why == StopRequest::INTERRUPTED || why == StopRequest::NOW;
   const bool cancelled = why == StopRequest::CANCELLED && cause.empty();
-  return {static_cast<int>(unless_interrupted),
-          cancelled ? "cancelled" : "stopped",
-          std::move(cause),
-          {}};
+  return {static_cast<int>(interrupted ? ExitCode::kInterrupted : unless_interrupted),
+          cancelled ? "cancelled" : "stopped", std::move(cause), std::move(help)};
 }
 
 Verdict saved_verdict(StopRequest::Why why) {
   const bool cancelled = why == StopRequest::CANCELLED;
-  return stopped_verdict(why, cancelled ? ExitCode::kDone : ExitCode::kPreempted, {});
+  return stopped_verdict(why, cancelled ? ExitCode::kDone : ExitCode::kPreempted, {}, {});
 }
 
 Verdict unsaved_verdict(const State& state, const std::string& cause) {
@@ -39,7 +37,7 @@ Verdict unsaved_verdict(const State& state, const std::string& cause) {
             "the newest complete checkpoint is as it was; make room, then run the job again"};
   const bool cancelled = *state.stop == StopRequest::CANCELLED;
   return stopped_verdict(*state.stop, cancelled ? ExitCode::kStorage : ExitCode::kPreemptedUnsaved,
-                         text);
+                         text, how_to_go_on(state));
 }
 
 bool final_state_is_saved(const State& state) {
@@ -102,10 +100,9 @@ void end_finished(Decision& decision) {
     end_job(decision, saved_verdict(*state.stop));
   } else {
     end_job(decision,
-            {static_cast<int>(ExitCode::kBug),
-             "failed",
+            {static_cast<int>(ExitCode::kBug), "failed",
              fmt::format("the workers finished at step {} of {}", state.finished_step, state.steps),
-             {}});
+             "this is a bug of phalanx"});
   }
 }
 
@@ -131,8 +128,8 @@ void take_stop(Decision& decision, StopRequest::Why why) {
   decision.record("stop_requested", StopRequest::Why_Name(why));
   if (why == StopRequest::NOW) {
     state.stop = why;
-    end_job(decision,
-            stopped_verdict(why, ExitCode::kInterrupted, "ended at once, without saving"));
+    end_job(decision, stopped_verdict(why, ExitCode::kInterrupted, "ended at once, without saving",
+                                      how_to_go_on(state)));
     return;
   }
   if (state.stop) return;
@@ -152,8 +149,8 @@ void take_node_failed(Decision& decision, int node, const protocol::NodeFailed& 
   const std::string& name = decision.state.nodes[static_cast<std::size_t>(node)].name;
   decision.record_node("node_failed", node, failed.message());
   const int code = failed.exit_code() == 0 ? static_cast<int>(ExitCode::kBug) : failed.exit_code();
-  end_job(decision,
-          {code, "failed", fmt::format("node {} ({}): {}", node, name, failed.message()), {}});
+  end_job(decision, {code, "failed", fmt::format("node {} ({}): {}", node, name, failed.message()),
+                     failed.help()});
 }
 
 void take_node_lost(Decision& decision, int node, const std::string& how) {

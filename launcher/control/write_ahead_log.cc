@@ -57,7 +57,7 @@ WriteAheadLog::WriteAheadLog(const std::filesystem::path& path,
                              const std::function<void(const Logged&)>& replay)
     : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)),
       path_(path.string()) {
-  if (!file_) throw StorageError(describe_errno(path_ + ": open"));
+  if (!file_) throw storage_error(path_ + ": open");
   const std::string content = read_file(path);
   std::string_view rest = content;
   while (const auto payload = first_payload(rest)) {
@@ -69,7 +69,7 @@ WriteAheadLog::WriteAheadLog(const std::filesystem::path& path,
   size_ = content.size() - rest.size();
   if (!rest.empty()) log::warn("{}: cut off {} bytes of a torn record", path_, rest.size());
   if (!rest.empty() && ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0)
-    throw StorageError(describe_errno(path_ + ": ftruncate"));
+    throw storage_error(path_ + ": ftruncate");
 }
 
 void WriteAheadLog::append(const Logged& record) {

@@ -67,10 +67,11 @@ NodeReport exit_report(int slot, const ExitStatus& status, std::string lines) {
   return report;
 }
 
-NodeReport node_failed(ExitCode code, const std::string& message) {
+NodeReport node_failed(ExitCode code, const std::string& message, const std::string& help) {
   NodeReport report;
   report.mutable_node_failed()->set_exit_code(static_cast<int>(code));
   report.mutable_node_failed()->set_message(message);
+  report.mutable_node_failed()->set_help(help);
   return report;
 }
 
@@ -121,7 +122,7 @@ void Workers::request_fork(int slot) {
   (void)!::pwrite(worker.black_box.get(), empty.data(), empty.size(), 0);
   const FileDescriptor output(
       ::open(log(slot).c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
-  if (!output) throw StorageError(describe_errno("open " + log(slot).string()));
+  if (!output) throw storage_error("open " + log(slot).string());
   worker.log_start = std::filesystem::file_size(log(slot));
   auto [ours, theirs] = socket_pair();
   worker.peer = std::make_unique<FramePeer>(
@@ -181,7 +182,9 @@ void Workers::nursery_started() {
 }
 
 void Workers::nursery_given_up(const std::string& why) {
-  handlers_.report(node_failed(ExitCode::kPreflight, node_.name() + ": " + why));
+  handlers_.report(
+      node_failed(ExitCode::kPreflight, node_.name() + ": " + why,
+                  "every worker of this node needs it: see that LibTorch loads there"));
 }
 
 // ---------------------------------------------------------------- telling and hearing
@@ -233,7 +236,8 @@ void Workers::begin(const protocol::Roster& roster) {
   } catch (const SystemError& error) {
     return handlers_.report(node_failed(
         ExitCode::kOutOfMemory,
-        fmt::format("{}: generation {}: {}", node_.name(), roster.generation(), error.what())));
+        fmt::format("{}: generation {}: {}", node_.name(), roster.generation(), error.what()),
+        error.help()));
   }
   ToWorker message;
   *message.mutable_roster() = roster;

@@ -35,6 +35,21 @@ TEST(CommandLine, RefusesAnOptionThatIsNoneAndNamesTheNearest) {
   EXPECT_THAT(error_of<RefusedError>({"version", "extra"}), HasSubstr("expected no `extra`"));
 }
 
+TEST(CommandLine, NamesATypoBeforeWhatIsMissingBecauseOfIt) {
+  EXPECT_THAT(error_of<RefusedError>({"data", "prepare", "in", "--outptu", "x"}),
+              HasSubstr("expected no `--outptu` | did you mean `--output`?"));
+  EXPECT_THAT(error_of<RefusedError>({"data", "prepare", "in"}),
+              HasSubstr("expected --output, found none | `phalanx data prepare --help`"));
+}
+
+TEST(CommandLine, TakesKeysOfAJobWithDashesOnly) {
+  EXPECT_THAT(
+      error_of<RefusedError>({"run", "job.yaml", "train.steps=5"}),
+      HasSubstr("expected no `train.steps` | a key of the job is written --KEY.PATH=VALUE"));
+  EXPECT_THAT(error_of<RefusedError>({"run", "--train.steps", "5", "job.yaml"}),
+              HasSubstr("expected no `job.yaml`"));
+}
+
 TEST(CommandLine, RefusesAValueThatIsNoneOfTheOptions) {
   EXPECT_THAT(error_of<RefusedError>({"generate", "--tokens", "-1"}),
               HasSubstr("--tokens: expected at least 0, found -1"));
@@ -68,6 +83,11 @@ TEST(Help, OfEachCommandSaysWhatEachOptionMeansAndShowsAnExample) {
     for (const auto& example : command.examples)
       EXPECT_TRUE(example.starts_with(command.name)) << example;
   }
+}
+
+TEST(Help, IsAlsoACommand) {
+  EXPECT_EQ(output_of({"help"}), output_of({"--help"}));
+  EXPECT_EQ(output_of({"help", "ckpt", "ls"}), output_of({"ckpt", "ls", "--help"}));
 }
 
 TEST(Help, OfAFamilyListsItsCommandsOnly) {

@@ -39,6 +39,16 @@ TEST(Errors, AreReportedAllAtOnceInTheOrderOfTheFile) {
           problem(0, 0, "chekpoint.every", "unknown flag", "did you mean `--checkpoint.every`?")));
 }
 
+TEST(Errors, OfASectionThatLacksSeveralKeysAreOne) {
+  const JobFolder folder;
+  auto text = replaced(kSmallest, "layers: 4", "");
+  text = replaced(text, "ffn_width: 704", "");
+  EXPECT_THAT(
+      folder.problems(text),
+      ElementsAre(problem(2, 1, "model", "expected the keys layers, ffn_width, found none of them",
+                          "`layers`: Transformer layers.\n`ffn_width`: ")));
+}
+
 TEST(Errors, ReadLikeThoseOfACompiler) {
   const JobFolder folder;
   const auto file = folder.write(replaced(kExample, "heads: 4", "heads: four"));

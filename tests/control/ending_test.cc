@@ -180,6 +180,7 @@ TEST(Ending, NowDoesNotSave) {
   EXPECT_EQ(ends[0].end_node().grace_seconds(), 0);
   job.end_nodes();
   EXPECT_EQ(job.ended().exit_code, 130);
+  EXPECT_EQ(job.ended().help, "run the job again: without a checkpoint it begins from the start");
 }
 
 TEST(Ending, DoesNotWaitForNodesForEver) {
@@ -246,10 +247,12 @@ TEST(Ending, AFailedNodeEndsTheJobWithItsCode) {
   protocol::NodeReport report;
   report.mutable_node_failed()->set_exit_code(15);
   report.mutable_node_failed()->set_message("no memory for a generation");
+  report.mutable_node_failed()->set_help("free memory");
   job.report(1, report);
   job.end_nodes();
   EXPECT_EQ(job.ended().exit_code, 15);
   EXPECT_THAT(job.ended().first_cause, HasSubstr("node 1 (node1): no memory"));
+  EXPECT_EQ(job.ended().help, "free memory");
 }
 
 Event attachment(int node, bool attached) {

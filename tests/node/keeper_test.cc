@@ -196,6 +196,7 @@ TEST(Keeper, ReportsThatThereIsNoMemoryForAGeneration) {
   const auto report = node.controller().await(
       [](const protocol::NodeReport& candidate) { return candidate.has_node_failed(); });
   EXPECT_EQ(report.node_failed().exit_code(), 15);
+  EXPECT_THAT(report.node_failed().help(), HasSubstr("fewer ranks per node"));
 }
 
 TEST(Keeper, RestartsAKilledControllerAndSaysWhereItIs) {

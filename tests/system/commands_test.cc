@@ -1,4 +1,5 @@
 // The commands that take a run, at it and after it.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -104,12 +105,33 @@ TEST(RunCommand, WithJsonPrintsTheSummary) {
   EXPECT_EQ(Json::parse(ended.output)["steps"], 2);
 }
 
+TEST(RunCommand, GoesOnWhenNobodyReadsWhatItSays) {
+  const Workshop workshop;
+  const auto line = fmt::format("\"$PHALANX\" run {} --train.steps=5 2>&1 >/dev/null | head -n 1",
+                                workshop.job().string());
+  EXPECT_EQ(workshop.shell(line).code, 0);
+  const auto over = workshop.phalanx({"status", workshop.path() / "run"});
+  EXPECT_THAT(over.output, HasSubstr("over: done at step 5"));
+}
+
+TEST(Commands, WhoseResultCannotBeWrittenSaySo) {
+  const Workshop workshop;
+  const auto outcome = workshop.shell("\"$PHALANX\" --help >/dev/full");
+  EXPECT_EQ(outcome.code, 7);
+  EXPECT_THAT(outcome.errors, HasSubstr("standard output: write: No space left on device"));
+  EXPECT_THAT(outcome.errors, HasSubstr("help: "));
+}
+
 TEST(RunCommand, SaysWhatToDoAboutAnOutputThatCannotBeMade) {
   const Workshop workshop;
   const auto outcome = workshop.phalanx({"run", workshop.job(), "--output=/proc/phalanx"});
   EXPECT_EQ(outcome.code, 7);
   EXPECT_THAT(outcome.errors, HasSubstr("/proc/phalanx: create: "));
   EXPECT_THAT(outcome.errors, HasSubstr("help: choose an `output`"));
+  const auto dry = workshop.phalanx(
+      {"run", workshop.job(), "--output=" + (workshop.job() / "run").string(), "--dry-run"});
+  EXPECT_EQ(dry.code, 7);
+  EXPECT_THAT(dry.errors, HasSubstr("job.yaml: expected a folder for the output, found none"));
 }
 
 TEST(ValidateCommand, PrintsEveryProblemAsJson) {

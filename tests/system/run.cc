@@ -50,18 +50,19 @@ void write_documents(const fs::path& folder) {
 }
 
 // A process in the workshop, with its output in files.
-pid_t start_in(const Workshop& workshop, const Arguments& arguments, const fs::path& output,
-               const fs::path& errors) {
+pid_t start_in(const Workshop& workshop, const std::string& program, const Arguments& arguments,
+               const fs::path& output, const fs::path& errors) {
   const auto open = [](const fs::path& path) {
     return FileDescriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   };
   const FileDescriptor out = open(output), err = open(errors);
   const FileDescriptor nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   Command command;
-  command.program = PHALANX_PROGRAM;
+  command.program = program;
   command.arguments = arguments;
   command.descriptors = {{0, nothing.get()}, {1, out.get()}, {2, err.get()}};
-  command.environment = {{"PHALANX_TEST_WORKSHOP", workshop.path().string()}};
+  command.environment = {{"PHALANX_TEST_WORKSHOP", workshop.path().string()},
+                         {"PHALANX", PHALANX_PROGRAM}};
   return start_process(command);
 }
 
@@ -93,10 +94,19 @@ Workshop::~Workshop() {
 }
 
 Outcome Workshop::phalanx(const Arguments& arguments) const {
+  return outcome_of(PHALANX_PROGRAM, arguments);
+}
+
+Outcome Workshop::shell(const std::string& line) const {
+  return outcome_of("/bin/sh", {"-c", line});
+}
+
+Outcome Workshop::outcome_of(const std::string& program, const Arguments& arguments) const {
   static int count = 0;
   const std::string stem = (path_ / ("command-" + std::to_string(++count))).string();
   Outcome outcome;
-  outcome.code = code_of(wait_for(start_in(*this, arguments, stem + ".out", stem + ".err")));
+  outcome.code =
+      code_of(wait_for(start_in(*this, program, arguments, stem + ".out", stem + ".err")));
   outcome.output = text_of(stem + ".out");
   outcome.errors = text_of(stem + ".err");
   return outcome;
@@ -110,7 +120,7 @@ LiveRun::LiveRun(const Workshop& workshop, std::string name, const Arguments& ar
   console_ = workshop_.path() / ("console-" + std::to_string(++count));
   Arguments all = {"run", workshop_.job(), "--output=" + output().string()};
   all.insert(all.end(), arguments.begin(), arguments.end());
-  pid_ = start_in(workshop_, all, console_, console_);
+  pid_ = start_in(workshop_, PHALANX_PROGRAM, all, console_, console_);
 }
 
 LiveRun::~LiveRun() {

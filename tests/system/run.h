@@ -38,8 +38,12 @@ class Workshop {
 
   // `phalanx ARGUMENTS` to its end.
   Outcome phalanx(const Arguments& arguments) const;
+  // A line of a shell to its end, in which $PHALANX is the program.
+  Outcome shell(const std::string& line) const;
 
  private:
+  Outcome outcome_of(const std::string& program, const Arguments& arguments) const;
+
   std::filesystem::path path_;
   std::string marker_;
 };

@@ -55,7 +55,7 @@ TEST(Stop, BySigtermSavesAlsoWhenAWorkerDiesMeanwhile) {
   expect_nothing_left(workshop);
 }
 
-TEST(Stop, ByTwoCtrlCEndsAtOnce) {
+TEST(Stop, ByTwoCtrlCEndsAtOnceAndSaysHowToGoOn) {
   Workshop workshop;
   LiveRun run(workshop, "run", kEndless);
   const auto workers = run.training_workers();
@@ -65,6 +65,7 @@ TEST(Stop, ByTwoCtrlCEndsAtOnce) {
   ASSERT_TRUE(run.await_event("stop_requested"));
   run.signal(SIGINT);
   EXPECT_EQ(run.wait(8), 130) << run.console();
+  EXPECT_NE(run.console().find("help: run the job again"), std::string::npos) << run.console();
   EXPECT_EQ(run.summary()["exit_code"], 130);
   expect_nothing_left(workshop);
 }

@@ -1,0 +1,51 @@
+#include "runtime/failure.h"
+
+#include <c10/util/Exception.h>
+
+#include <new>
+
+#include "checkpoint/error.h"
+#include "config/config_error.h"
+#include "data/error.h"
+#include "runtime/step.h"
+
+namespace phalanx::runtime {
+namespace {
+
+using protocol::ExitCode;
+
+constexpr auto kLessMemory =
+    "use a smaller train.micro_batch, a smaller model, or fewer ranks per node";
+
+Failure of(ExitCode code, const Error& error) { return {code, error.what(), error.help()}; }
+
+}  // namespace
+
+Failure current_failure() {
+  try {
+    throw;
+  } catch (const config::ConfigError& error) {
+    // Its text is one for a terminal, headed by what the teller of a failure writes itself.
+    return {ExitCode::kConfiguration, std::string(error.what()).substr(sizeof "error: " - 1), {}};
+  } catch (const data::DataError& error) {
+    return of(ExitCode::kData, error);
+  } catch (const checkpoint::DamagedError& error) {
+    return of(ExitCode::kDiffers, error);
+  } catch (const checkpoint::CheckpointError& error) {
+    return of(ExitCode::kNoCheckpoint, error);
+  } catch (const StorageError& error) {
+    return of(ExitCode::kStorage, error);
+  } catch (const DivergedError& error) {
+    return of(ExitCode::kDiverged, error);
+  } catch (const std::bad_alloc&) {
+    return {ExitCode::kOutOfMemory, "out of memory on this node", kLessMemory};
+  } catch (const c10::OutOfMemoryError& error) {
+    return {ExitCode::kOutOfMemory, error.what_without_backtrace(), kLessMemory};
+  } catch (const Error& error) {
+    return of(ExitCode::kTrainingCode, error);
+  } catch (const std::exception& error) {
+    return {ExitCode::kTrainingCode, error.what(), {}};
+  }
+}
+
+}  // namespace phalanx::runtime

@@ -1,0 +1,34 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cli/command_output.h"
+#include "tests/data/temporary_folder.h"
+
+namespace phalanx::launcher {
+namespace {
+
+// Examples take the corpus that scripts/quickstart.sh makes, by a path relative to their folder.
+TEST(RunCommand, DryRunsEveryExampleWhereTheCorpusIs) {
+  data::TemporaryFolder folder;
+  for (int i = 0; i < 400; ++i)
+    folder.write("in/" + std::to_string(i) + ".py", data::python_source(i, 10));
+  for (const auto* part : {"train", "validation"})
+    output_of({"data", "prepare", folder / "in", "--output",
+               folder.write(std::string("runs/corpus/") + part + ".tokens", "")});
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           std::filesystem::path(PHALANX_SOURCE_DIR) / "examples")) {
+    const auto job = folder / "examples" / entry.path().filename();
+    std::filesystem::create_directories(job.parent_path());
+    std::filesystem::copy_file(entry.path(), job);
+    const auto plan = json_of({"run", job, "--dry-run"});
+    EXPECT_EQ(plan["ranks"], 4) << job;
+    EXPECT_EQ(plan["first_step"], 1) << job;
+    EXPECT_FALSE(std::filesystem::exists(plan["output"].get<std::string>())) << job;
+    ++count;
+  }
+  EXPECT_GE(count, 2);
+}
+
+}  // namespace
+}  // namespace phalanx::launcher
