@@ -66,22 +66,18 @@ void sync_folder(const std::filesystem::path& path) {
   sync_or_throw(open_or_throw(path, O_RDONLY | O_DIRECTORY), path.string());
 }
 
-LineFile::LineFile(const std::filesystem::path& path)
+AppendFile::AppendFile(const std::filesystem::path& path)
     : file_(open_or_throw(path, O_WRONLY | O_CREAT | O_APPEND, 0644)), path_(path.string()) {}
 
-void LineFile::append(std::string_view line) {
-  std::string text(line);
-  text += '\n';
+void AppendFile::append(std::string_view record) {
   const off_t end = ::lseek(file_.get(), 0, SEEK_END);
   try {
-    write_all(file_, text, path_);
+    write_all(file_, record, path_);
   } catch (...) {
-    // A full disk may have taken the first part of the line.
+    // A full disk may have taken the first part of the record.
     [[maybe_unused]] const int ignored = ::ftruncate(file_.get(), end);
     throw;
   }
 }
-
-void LineFile::sync() { sync_or_throw(file_, path_); }
 
 }  // namespace phalanx

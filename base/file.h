@@ -19,14 +19,13 @@ void sync_file(const std::filesystem::path& path);
 void sync_folder(const std::filesystem::path& path);
 void write_all(const FileDescriptor& file, std::string_view content, const std::string& name);
 
-// A file that grows by whole lines: each append is one write(2), so that readers and a crash see
-// whole lines only; one that does not fit on the disk is taken back. For one writer.
-class LineFile {
+// A file that grows by whole records (a line with its newline, a frame): each append is one
+// write(2), so that readers and a crash see whole records only; one that does not fit on the disk
+// is taken back. For one writer.
+class AppendFile {
  public:
-  LineFile() = default;
-  explicit LineFile(const std::filesystem::path& path);
-  void append(std::string_view line);  // adds the newline
-  void sync();
+  explicit AppendFile(const std::filesystem::path& path);
+  void append(std::string_view record);
 
  private:
   FileDescriptor file_;

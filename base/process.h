@@ -40,6 +40,8 @@ struct ExitStatus {
 
 // Any child that has ended, reaped; empty when none has. Never blocks.
 std::optional<ExitStatus> reap_any();
+// Whether a child is there, alive or not reaped yet.
+bool has_children();
 // Waits for one child. Throws SystemError when it is none of ours.
 ExitStatus wait_for(pid_t pid);
 

@@ -36,6 +36,7 @@ phalanx_dependency(yaml yaml-cpp)
 phalanx_dependency(spdlog spdlog)
 phalanx_dependency(xxhash libxxhash)
 phalanx_dependency(hdf5 hdf5)
+phalanx_dependency(isal libisal)
 
 find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)

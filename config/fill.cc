@@ -127,8 +127,11 @@ bool Fill::size_fits(const Field& field, int size, const std::string& path, cons
 void Fill::list(Message& section, const Field& field, const YAML::Node& node,
                 const std::string& path, const Place& key) {
   const auto place = place_of(node, key);
-  if (!node.IsSequence())
-    return report(place, path, mismatch(field, describe_values(field), describe(node)));
+  if (!node.IsSequence()) {
+    auto complaint = mismatch(field, describe_values(field), describe(node));
+    complaint.help += fmt::format("\na flag names an element by its place: `{}.0`", path);
+    return report(place, path, complaint);
+  }
   const auto& reflection = *section.GetReflection();
   const int size = static_cast<int>(node.size());
   const bool fits = size_fits(field, size, path, place);

@@ -33,7 +33,7 @@ std::string help_for_unknown_key(const google::protobuf::Descriptor& section,
                                  const std::string& path, const std::string& key) {
   std::vector<std::string> keys;
   for (int i = 0; i < section.field_count(); ++i) keys.push_back(section.field(i)->name());
-  const auto all = fmt::format("{} has the keys {}", path.empty() ? "a job" : "`" + path + "`",
+  auto all = fmt::format("{} has the keys {}", path.empty() ? "a job" : "`" + path + "`",
                                fmt::join(keys, ", "));
   if (key.size() > kLongestName) return all;
   if (const auto nearest = nearest_name(key, keys); !nearest.empty())

@@ -20,6 +20,7 @@ constexpr std::uint64_t kPieceBytes = 1 << 20;
 
 void check_options(const PrepareOptions& options) {
   if (options.output.empty()) throw DataError("expected the name of an output, found none");
+  require_replaceable(options.output);
   if (options.threads < 0)
     throw DataError(fmt::format("threads: expected at least 0, found {}", options.threads));
   if (options.validation_output.empty()) {
@@ -31,6 +32,7 @@ void check_options(const PrepareOptions& options) {
   if (!(options.validation_fraction > 0 && options.validation_fraction < 1))
     throw DataError(fmt::format("validation fraction: expected between 0 and 1, found {}",
                                 options.validation_fraction));
+  require_replaceable(options.validation_output);
   if (std::filesystem::weakly_canonical(options.validation_output) ==
       std::filesystem::weakly_canonical(options.output))
     throw DataError(options.output.string() + ": named for training and for validation",

@@ -27,9 +27,7 @@ void narrow(std::span<const Token> tokens, std::byte* to) {
 }
 
 FileDescriptor create(const std::filesystem::path& path, const std::filesystem::path& temporary) {
-  if (std::filesystem::is_directory(path))
-    throw StorageError(path.string() + ": expected the name of a file to write, found a folder",
-                       "name a file inside it");
+  require_replaceable(path);
   FileDescriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!file)
     throw StorageError(describe_errno(temporary.string() + ": create"),
@@ -38,6 +36,17 @@ FileDescriptor create(const std::filesystem::path& path, const std::filesystem::
 }
 
 }  // namespace
+
+void require_replaceable(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) return;
+  const bool folder = std::filesystem::is_directory(status);
+  throw StorageError(
+      fmt::format("{}: expected the name of a file to write, found a {}", path.string(),
+                  folder ? "folder" : "device, pipe or socket"),
+      folder ? "name a file inside it" : "name a file, or one that is not there yet");
+}
 
 TokenFileWriter::TokenFileWriter(const std::filesystem::path& path, const Tokenizer& tokenizer)
     : path_(path),

@@ -11,6 +11,10 @@
 
 namespace phalanx::data {
 
+// Publishing gives a new file the name `path`, whatever had it. Throws StorageError when that is
+// there and no regular file, for a device or a pipe must not become one.
+void require_replaceable(const std::filesystem::path& path);
+
 // Writes a token file front to back into a temporary beside `path`, holding a chunk of tokens and
 // eight bytes per document. What is not published leaves no file. Throws StorageError that names
 // the file.

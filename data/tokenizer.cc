@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 #include "base/checksum.h"
 #include "base/nearest_name.h"
 #include "data/error.h"
@@ -43,9 +41,11 @@ class ByteTokenizer final : public Tokenizer {
 
 }  // namespace
 
+std::vector<std::string> tokenizer_names() { return {"bytes"}; }
+
 std::unique_ptr<Tokenizer> make_tokenizer(std::string_view name) {
   if (name == "bytes") return std::make_unique<ByteTokenizer>();
-  const std::array<std::string, 1> names{"bytes"};
+  const auto names = tokenizer_names();
   const std::string near = nearest_name(name, names);
   throw DataError(fmt::format("tokenizer: expected one of {}, found '{}'", names[0], name),
                   near.empty() ? "" : fmt::format("did you mean '{}'?", near));

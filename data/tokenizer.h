@@ -34,8 +34,10 @@ class Tokenizer {
   virtual std::string decode(std::span<const Token> tokens) const = 0;
 };
 
-// The tokenizer a job calls `name`: "bytes" (256 byte values, and end-of-document as 256). Throws
-// DataError for others.
+// What tokenizers there are: "bytes" (256 byte values, and end-of-document as 256).
+std::vector<std::string> tokenizer_names();
+
+// The tokenizer a job calls `name`. Throws DataError for one that there is not.
 std::unique_ptr<Tokenizer> make_tokenizer(std::string_view name);
 
 }  // namespace phalanx::data

@@ -24,6 +24,7 @@ enum class Phase : std::uint32_t {
   kSaving,
   kLeaving,
 };
+constexpr std::size_t kPhases = static_cast<std::size_t>(Phase::kLeaving) + 1;
 const char* phase_name(Phase phase);
 
 // One collective as its rank saw it. Times are steady-clock nanoseconds, 0: not yet.

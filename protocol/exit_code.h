@@ -24,4 +24,7 @@ enum class ExitCode : int {
   kInterrupted = 130,      // Ctrl-C
 };
 
+// A few words for people.
+const char* meaning(ExitCode code);
+
 }  // namespace phalanx::protocol

@@ -19,6 +19,7 @@ class RunDirectory {
   std::filesystem::path metrics() const { return root_ / "metrics.jsonl"; }
   std::filesystem::path events() const { return root_ / "events.jsonl"; }
   std::filesystem::path summary() const { return root_ / "summary.json"; }
+  std::filesystem::path tensorboard() const { return root_ / "tensorboard"; }
   std::filesystem::path logs() const { return root_ / "logs"; }
   std::filesystem::path log(const std::string& node, int slot) const;  // logs/node0/0.log
   std::filesystem::path daemon_log(const std::string& node, const std::string& daemon) const;

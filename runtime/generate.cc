@@ -38,26 +38,26 @@ std::int64_t choose(std::span<const float> logits, double temperature, double at
 
 }  // namespace
 
-void generate(const GenerateOptions& options,
+void generate(const protocol::Generate& request,
               const std::function<void(const std::string& bytes)>& piece) {
-  at::set_num_threads(options.threads);
-  const auto manifest = checkpoint::read_checked(options.checkpoint);
-  const auto job = config::load_job_text(manifest.job_yaml, options.checkpoint + "/manifest").job;
+  at::set_num_threads(request.threads());
+  const auto manifest = checkpoint::read_checked(request.checkpoint());
+  const auto job = config::load_job_text(manifest.job_yaml, request.checkpoint() + "/manifest").job;
   const auto tokenizer = data::make_tokenizer(job.data.tokenizer);
   ModelState state(job.model);
-  load_state(options.checkpoint, state);
+  load_state(request.checkpoint(), state);
   const model::Llama llama(job.model, parameter_views(state, {}));
 
   std::vector<std::int64_t> tokens = {tokenizer->end_of_document()};
-  for (const auto token : tokenizer->encode(options.prompt)) tokens.push_back(token);
-  for (std::int64_t i = 0; i < options.tokens; ++i) {
+  for (const auto token : tokenizer->encode(request.prompt())) tokens.push_back(token);
+  for (std::int64_t i = 0; i < request.tokens(); ++i) {
     const auto length = std::min(std::ssize(tokens), job.model.sequence_length);
     const auto context =
         at::from_blob(tokens.data() + tokens.size() - length, {1, length}, at::kLong);
     const auto logits = llama.logits(context).contiguous();
     const auto next =
         choose({logits.data_ptr<float>(), static_cast<std::size_t>(logits.numel())},
-               options.temperature, uniform(options.seed, static_cast<std::uint64_t>(i)));
+               request.temperature(), uniform(request.seed(), static_cast<std::uint64_t>(i)));
     if (next == tokenizer->end_of_document()) return;
     tokens.push_back(next);
     const auto token = static_cast<data::Token>(next);

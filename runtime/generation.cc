@@ -46,7 +46,7 @@ Generation::Generation(Worker& worker, Summons summons)
       roster_(std::move(summons.roster)),
       rank_(rank_of(roster_, worker.keeper.start())) {
   worker_.black_box.generation = roster_.generation();
-  worker_.black_box.phase = Phase::kConnecting;
+  worker_.phases.enter(Phase::kConnecting);
   communicator_ =
       comm::make_native_communicator(membership(roster_, worker_.keeper.start(),
                                                 std::move(summons.node_memory), worker_.black_box),
@@ -62,17 +62,18 @@ Generation::Generation(Worker& worker, Summons summons)
 Generation::~Generation() { worker_.keeper.on_abort(0, nullptr); }
 
 void Generation::run() {
-  worker_.black_box.phase = Phase::kRestoring;
+  worker_.phases.enter(Phase::kRestoring);
   // An unfinished save ended with the generation that began it.
   worker_.holding.ledger.saved = worker_.saving.has(worker_.holding.state.progress.step);
   restore(roster_, rank_, worker_.job.seed, *communicator_, *world_, worker_.holding);
-  Stepper stepper(worker_.job, worker_.holding.state, worker_.data, world_, worker_.black_box);
+  Stepper stepper(worker_.job, worker_.holding.state, worker_.data, world_, worker_.phases);
   if (rank_ == 0) {
     protocol::FromWorker restored;
     restored.mutable_restored()->set_generation(roster_.generation());
     worker_.keeper.send(restored);
   }
   bool stopping = settle(stepper);
+  worker_.phases.take();  // what came before the generation's first step is not the step's
   while (!stopping && !last_step()) stopping = step(stepper);
   finish();
 }
@@ -95,6 +96,7 @@ bool Generation::step(Stepper& stepper) {
   ledger.grad_norm = outcome.grad_norm;
   ledger.lr = outcome.lr;
   ledger.seconds = seconds(Clock::now() - begin);
+  ledger.phases = worker_.phases.take();
   conclude(stepper, outcome.stop);
   return outcome.stop;
 }
@@ -115,7 +117,7 @@ void Generation::conclude(Stepper& stepper, bool stopping) {
     }
   }
   if (!ledger.saved && (save_due() || stopping)) {
-    worker_.black_box.phase = Phase::kSaving;
+    worker_.phases.enter(Phase::kSaving);
     worker_.saving.save(worker_.holding.state, roster_.generation(), world_->size(), rank_);
     ledger.saved = true;
   }
@@ -123,7 +125,7 @@ void Generation::conclude(Stepper& stepper, bool stopping) {
 
 void Generation::finish() {
   worker_.saving.finish();
-  worker_.black_box.phase = Phase::kLeaving;
+  worker_.phases.enter(Phase::kLeaving);
   protocol::FromWorker message;
   message.mutable_finished()->set_generation(roster_.generation());
   message.mutable_finished()->set_step(worker_.holding.state.progress.step);

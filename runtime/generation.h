@@ -15,6 +15,7 @@ struct Worker {
   config::Job job;
   KeeperLink& keeper;
   protocol::BlackBox& black_box;
+  PhaseClock& phases;
   comm::Listener& listener;
   TrainingData& data;
   Holding& holding;

@@ -1,15 +1,17 @@
 // phalanx-worker: one rank's process. `phalanx` starts it: as a nursery that forks workers, or to
 // generate text.
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <string_view>
 
+#include "base/frame.h"
 #include "base/process.h"
 #include "checkpoint/error.h"
 #include "data/error.h"
 #include "protocol/exit_code.h"
+#include "protocol/messages.pb.h"
 #include "protocol/nursery.h"
 #include "runtime/generate.h"
 #include "runtime/worker.h"
@@ -19,11 +21,11 @@ namespace {
 using namespace phalanx;
 using protocol::ExitCode;
 
-constexpr int kKeeperChannel = 3;
+constexpr int kChannel = 3;  // our end of the socket pair with whoever started us
 
 int nursery() {
   set_process_name("phalanx-nursery");
-  auto worker = protocol::run_nursery(kKeeperChannel);
+  auto worker = protocol::run_nursery(kChannel);
   if (!worker) return 0;
   const int code = runtime::run_worker(std::move(worker->keeper), worker->black_box);
   // All has been said and written; taking LibTorch and the heap apart takes a second.
@@ -31,18 +33,29 @@ int nursery() {
   std::_Exit(code);
 }
 
-int generate(const runtime::GenerateOptions& options) {
+int generate() {
   const auto say = [](const Error& error, ExitCode code) {
     std::cerr << "error: " << error.what() << '\n';
     if (!error.help().empty()) std::cerr << "help: " << error.help() << '\n';
     return static_cast<int>(code);
   };
+  FrameChannel client{FileDescriptor(kChannel)};
+  Frame frame;
+  protocol::Generate request;
+  if (client.receive(frame, TimePoint::max()) != FrameChannel::Status::kFrame ||
+      !request.ParseFromString(frame.payload))
+    return static_cast<int>(ExitCode::kBug);
   try {
-    runtime::generate(options, [](const std::string& bytes) { std::cout << bytes << std::flush; });
-    std::cout << '\n';
-    return 0;
+    runtime::generate(request, [&](const std::string& bytes) {
+      protocol::Generated generated;
+      generated.set_text(bytes);
+      (void)client.send(generated.SerializeAsString());  // we die with whom we send it to
+    });
+    return static_cast<int>(ExitCode::kDone);
   } catch (const DataError& error) {
     return say(error, ExitCode::kData);
+  } catch (const checkpoint::DamagedError& error) {
+    return say(error, ExitCode::kDiffers);
   } catch (const checkpoint::CheckpointError& error) {
     return say(error, ExitCode::kNoCheckpoint);
   } catch (const Error& error) {
@@ -53,20 +66,9 @@ int generate(const runtime::GenerateOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Phalanx's worker; started by `phalanx`");
-  app.require_subcommand(0, 1);
-  int exit_code = 0;
-  app.add_flag_callback(
-      "--nursery", [&] { exit_code = nursery(); }, "Fork workers for a keeper");
-  runtime::GenerateOptions options;
-  auto* generation = app.add_subcommand("generate");
-  generation->add_option("checkpoint", options.checkpoint)->required();
-  generation->add_option("--prompt", options.prompt);
-  generation->add_option("--tokens", options.tokens);
-  generation->add_option("--temperature", options.temperature);
-  generation->add_option("--seed", options.seed);
-  generation->add_option("--threads", options.threads);
-  generation->callback([&] { exit_code = generate(options); });
-  CLI11_PARSE(app, argc, argv);
-  return exit_code;
+  const std::string_view role = argc == 2 ? argv[1] : "";
+  if (role == "--nursery") return nursery();
+  if (role == "--generate") return generate();
+  std::cerr << "error: phalanx-worker: started by hand\nhelp: `phalanx` starts it\n";
+  return static_cast<int>(ExitCode::kConfiguration);
 }

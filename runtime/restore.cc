@@ -48,6 +48,19 @@ void receive_replica(const protocol::Roster& roster, int rank, comm::Communicato
   holding.ledger = header.ledger;
 }
 
+protocol::StepTimes step_times(const PhaseClock::Seconds& phases) {
+  using protocol::Phase;
+  const auto of = [&](Phase phase) { return phases[static_cast<std::size_t>(phase)]; };
+  protocol::StepTimes times;
+  times.set_data(of(Phase::kData));
+  times.set_forward(of(Phase::kForward));
+  times.set_backward(of(Phase::kBackward));
+  times.set_communication(of(Phase::kCommit));
+  times.set_optimizer(of(Phase::kOptimizer));
+  times.set_snapshot(of(Phase::kSaving));
+  return times;
+}
+
 }  // namespace
 
 protocol::StepReport step_report(const Holding& holding, std::uint64_t generation) {
@@ -61,6 +74,7 @@ protocol::StepReport step_report(const Holding& holding, std::uint64_t generatio
   report.set_tokens(holding.state.progress.tokens);
   report.set_samples(holding.state.progress.samples);
   report.set_seconds(holding.ledger.seconds);
+  *report.mutable_times() = step_times(holding.ledger.phases);
   return report;
 }
 

@@ -43,27 +43,26 @@ struct Stepper::Commit {
 };
 
 Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& data,
-                 std::shared_ptr<comm::Group> group, protocol::BlackBox& black_box)
+                 std::shared_ptr<comm::Group> group, PhaseClock& phases)
     : job_(job),
       state_(state),
       data_(data),
       group_(std::move(group)),
-      black_box_(black_box),
+      phases_(phases),
       gradients_(group_, state.specs(), kBucketBytes),
       model_(job.model, parameter_views(state, gradients_.flat())) {}
 
 StepOutcome Stepper::run(bool stop_requested) {
-  black_box_.step.store(state_.progress.step + 1, std::memory_order_relaxed);
-  enter(Phase::kData);
+  phases_.begin_step(state_.progress.step + 1);
+  phases_.enter(Phase::kData);
   const auto batches = data_.step(state_.progress.samples, group_->size(), group_->rank());
   const double local_loss = accumulate_gradients(batches);
 
-  enter(Phase::kCommit);
   const Commit sums = commit(local_loss, batches, stop_requested);
   const double norm = std::sqrt(sums.squared_norm) / sums.tokens;
   if (!std::isfinite(sums.loss) || !std::isfinite(norm)) blame(batches);
 
-  enter(Phase::kOptimizer);
+  phases_.enter(Phase::kOptimizer);
   const double clip_norm = job_.train.optimizer.clip_norm;
   const double clip = clip_norm > 0 ? std::min(1.0, clip_norm / (norm + 1e-6)) : 1.0;
   const double lr = model::learning_rate(job_.train, state_.progress.step + 1);
@@ -79,15 +78,16 @@ double Stepper::accumulate_gradients(const std::vector<NumberedMicroBatch>& batc
   double loss = 0;
   model::Activations saved;
   for (std::size_t i = 0; i < batches.size(); ++i) {
-    enter(Phase::kForward);
+    phases_.enter(Phase::kForward);
     loss += model_.forward(batches[i].tensors, saved);
-    enter(Phase::kBackward);
+    phases_.enter(Phase::kBackward);
     const bool last = i + 1 == batches.size();
     model_.backward(saved, [&](const std::string& tensor) {
       if (last) gradients_.complete(tensor);
     });
   }
   if (batches.empty()) gradients_.complete_all();
+  phases_.enter(Phase::kCommit);
   gradients_.wait();
   return loss;
 }
@@ -146,12 +146,11 @@ void Stepper::blame(const std::vector<NumberedMicroBatch>& batches) {
   throw DivergedError(
       fmt::format("step {}: loss or gradient is not a finite number: {}", state_.progress.step + 1,
                   found),
-      "lower train.optimizer.lr, lengthen train.lr_schedule.warmup, or look at these samples; "
-      "the newest checkpoint is from before this step");
+      "lower train.optimizer.lr, lengthen train.lr_schedule.warmup, or look at these samples");
 }
 
 double Stepper::validate() {
-  enter(Phase::kValidation);
+  phases_.enter(Phase::kValidation);
   const auto batches = data_.validation(group_->size(), group_->rank());
   double loss = 0;
   for (const auto& batch : batches) loss += model_.loss(batch.tensors);

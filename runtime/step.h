@@ -10,8 +10,8 @@
 #include "config/job.h"
 #include "model/llama.h"
 #include "parallel/gradient_buckets.h"
-#include "protocol/black_box.h"
 #include "runtime/model_state.h"
+#include "runtime/phase_clock.h"
 #include "runtime/training_data.h"
 
 namespace phalanx::runtime {
@@ -34,10 +34,10 @@ struct StepOutcome {
 // state and gradients.
 class Stepper {
  public:
-  // `state`, `data`, `black_box` outlive it. Allocates from the group: all ranks make it at the
+  // `state`, `data`, `phases` outlive it. Allocates from the group: all ranks make it at the
   // same point.
   Stepper(const config::Job& job, ModelState& state, const TrainingData& data,
-          std::shared_ptr<comm::Group> group, protocol::BlackBox& black_box);
+          std::shared_ptr<comm::Group> group, PhaseClock& phases);
 
   // One step: state becomes that of step + 1, on all ranks or on none. Throws CommError before the
   // commit point, and nothing after it; DivergedError on the rank that is the first to blame, the
@@ -58,13 +58,12 @@ class Stepper {
   Commit commit(double local_loss, const std::vector<NumberedMicroBatch>& batches, bool stop);
   [[noreturn]] void blame(const std::vector<NumberedMicroBatch>& batches);
   void update(double gradient_scale, double lr);
-  void enter(protocol::Phase phase) { black_box_.phase.store(phase, std::memory_order_relaxed); }
 
   const config::Job& job_;
   ModelState& state_;
   const TrainingData& data_;
   std::shared_ptr<comm::Group> group_;
-  protocol::BlackBox& black_box_;
+  PhaseClock& phases_;
   parallel::GradientBuckets gradients_;
   model::Llama model_;
 };

@@ -78,7 +78,7 @@ protocol::FromWorker candidate_message(const Holding& holding, std::uint64_t lef
 void serve(Worker& worker) {
   std::uint64_t left = 0;
   while (true) {
-    worker.black_box.phase = protocol::Phase::kWaitingForRoster;
+    worker.phases.enter(protocol::Phase::kWaitingForRoster);
     worker.keeper.send(candidate_message(worker.holding, left, worker.listener));
     auto summons = worker.keeper.await_roster();
     if (!summons) return;
@@ -118,7 +118,8 @@ int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
   TrainingData data(job);
   Holding holding(job.model);
   Saving saving(job, keeper.start().attempt(), keeper);
-  Worker worker{job, keeper, black_box, listener, data, holding, saving};
+  PhaseClock phases(black_box);
+  Worker worker{job, keeper, black_box, phases, listener, data, holding, saving};
   serve(worker);
   saving.finish();
   return static_cast<int>(ExitCode::kDone);

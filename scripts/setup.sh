@@ -23,7 +23,7 @@ cupti_version=13.0.85
 packages=(
   ca-certificates git g++ cmake ninja-build ccache pkg-config python3 python3-pip
   libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libgrpc++-dev libssl-dev zlib1g-dev
-  libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libxxhash-dev libhdf5-dev
+  libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libxxhash-dev libisal-dev libhdf5-dev
   libgtest-dev libgmock-dev
   python3-yaml python3-h5py
 )

@@ -1,9 +1,7 @@
-#include "launcher/cli/ckpt_commands.h"
-
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,58 +11,18 @@
 #include "checkpoint/directory.h"
 #include "checkpoint/error.h"
 #include "checkpoint/verify.h"
+#include "launcher/cli/commands.h"
+#include "launcher/cli/run_folder.h"
 
 namespace phalanx::launcher {
 namespace {
 
 namespace fs = std::filesystem;
 using checkpoint::CheckpointEntry;
-using checkpoint::CheckpointError;
 using checkpoint::Damage;
 using checkpoint::Manifest;
-using nlohmann::json;
-
-struct Options {
-  std::string path;
-  bool as_json = false;
-};
-
-void print(const json& value) { fmt::print("{}\n", value.dump(2)); }
-
-// The run under runs/ whose checkpoints changed last.
-fs::path newest_run() {
-  fs::path newest;
-  fs::file_time_type newest_time{};
-  std::error_code error;
-  for (const auto& child : fs::directory_iterator("runs", error)) {
-    const auto time = fs::last_write_time(child.path() / "checkpoints", error);
-    if (error || (!newest.empty() && time <= newest_time)) continue;
-    newest = child.path();
-    newest_time = time;
-  }
-  if (newest.empty())
-    throw CheckpointError("runs: expected a run with checkpoints, found none",
-                          "name the directory of a run");
-  return newest;
-}
-
-fs::path directory_of(const Options& options) {
-  fs::path path = options.path.empty() ? newest_run() : fs::path(options.path);
-  std::error_code ignored;
-  if (!fs::is_directory(path, ignored))
-    throw CheckpointError(path.string() + ": expected a directory, found none");
-  if (!path.has_filename()) path = path.parent_path();  // "run/"
-  return path;
-}
-
-// A checkpoint's directory as it is, or the newest complete one of a run.
-fs::path checkpoint_of(const Options& options) {
-  const fs::path path = directory_of(options);
-  if (checkpoint::parse_checkpoint_name(path) || fs::exists(path / "manifest.pb")) return path;
-  for (const auto& entry : checkpoint::list_checkpoints(path))
-    if (entry.state == CheckpointEntry::State::kComplete) return entry.path;
-  throw CheckpointError(path.string() + ": expected a checkpoint, or a run that has one");
-}
+using protocol::ExitCode;
+using json = nlohmann::ordered_json;
 
 const char* state_name(CheckpointEntry::State state) {
   switch (state) {
@@ -96,100 +54,113 @@ json describe(const CheckpointEntry& entry) {
   return row;
 }
 
-void list(const Options& options) {
-  json rows = json::array();
-  for (const auto& entry : checkpoint::list_checkpoints(directory_of(options)))
-    rows.push_back(describe(entry));
-  if (options.as_json) return print(rows);
+std::string as_table(const json& rows) {
   const auto cell = [](const json& row, const char* key) {
     return row.contains(key) ? row[key].dump() : "-";
   };
-  fmt::print("{:>8}  {:>7}  {:<10}  {:>6}  {:>14}  PATH\n", "STEP", "ATTEMPT", "STATE", "SHARDS",
-             "BYTES");
+  std::string table = fmt::format("{:>8}  {:>7}  {:<10}  {:>6}  {:>14}  PATH\n", "STEP", "ATTEMPT",
+                                  "STATE", "SHARDS", "BYTES");
   for (const auto& row : rows) {
-    fmt::print("{:>8}  {:>7}  {:<10}  {:>6}  {:>14}  {}\n", cell(row, "step"), cell(row, "attempt"),
-               row["state"].get<std::string>(), cell(row, "shards"), cell(row, "bytes"),
-               row["path"].get<std::string>());
-    if (row.contains("reason")) fmt::print("{:>17}  {}\n", "", row["reason"].get<std::string>());
+    table += fmt::format("{:>8}  {:>7}  {:<10}  {:>6}  {:>14}  {}\n", cell(row, "step"),
+                         cell(row, "attempt"), row["state"].get<std::string>(), cell(row, "shards"),
+                         cell(row, "bytes"), row["path"].get<std::string>());
+    if (row.contains("reason"))
+      table += fmt::format("{:>17}  {}\n", "", row["reason"].get<std::string>());
   }
+  return table;
 }
 
-void print_as_json(const fs::path& path, const Manifest& manifest) {
+int list(const std::string& given, const Printer& printer) {
+  const fs::path run = find_run(given);
+  json rows = json::array();
+  for (const auto& entry : checkpoint::list_checkpoints(run)) rows.push_back(describe(entry));
+  printer.print(rows, rows.empty() ? run.string() + ": no checkpoints yet" : as_table(rows));
+  return 0;
+}
+
+json as_json(const fs::path& path, const Manifest& manifest) {
   json tensors = json::array(), shards = json::array();
   for (const auto& tensor : manifest.tensors)
     tensors.push_back({{"name", tensor.name}, {"shape", tensor.shape}});
   for (const auto& shard : manifest.shards)
     shards.push_back(
         {{"file", shard.file}, {"bytes", shard.bytes}, {"regions", shard.regions.size()}});
-  print({{"path", path.string()},
-         {"step", manifest.step},
-         {"attempt", manifest.attempt},
-         {"generation", manifest.generation},
-         {"phalanx_version", manifest.phalanx_version},
-         {"cursor", manifest.cursor},
-         {"optimizer_step", manifest.optimizer_step},
-         {"tokens", manifest.tokens},
-         {"bytes", manifest.bytes()},
-         {"kinds", manifest.kinds},
-         {"tensors", tensors},
-         {"shards", shards},
-         {"job", manifest.job_yaml}});
+  return {{"path", path.string()},
+          {"step", manifest.step},
+          {"attempt", manifest.attempt},
+          {"generation", manifest.generation},
+          {"phalanx_version", manifest.phalanx_version},
+          {"cursor", manifest.cursor},
+          {"optimizer_step", manifest.optimizer_step},
+          {"tokens", manifest.tokens},
+          {"bytes", manifest.bytes()},
+          {"kinds", manifest.kinds},
+          {"tensors", tensors},
+          {"shards", shards},
+          {"job", manifest.job_yaml}};
 }
 
-void print_as_text(const fs::path& path, const Manifest& manifest) {
+std::string as_text(const fs::path& path, const Manifest& manifest) {
   std::int64_t elements = 0;
   for (const auto& tensor : manifest.tensors) elements += tensor.elements();
-  fmt::print("{}\n", path.string());
-  fmt::print("step            {}, attempt {}, generation {}\n", manifest.step, manifest.attempt,
-             manifest.generation);
-  fmt::print("saved by        phalanx {}\n", manifest.phalanx_version);
-  fmt::print("cursor          {} samples, {} tokens\n", manifest.cursor, manifest.tokens);
-  fmt::print("optimizer step  {}\n", manifest.optimizer_step);
-  fmt::print("state           {}: {} elements each\n", fmt::join(manifest.kinds, ", "), elements);
-  fmt::print("shards          {}, {} bytes\n", manifest.shards.size(), manifest.bytes());
+  std::string text = path.string() + "\n";
+  text += fmt::format("step            {}, attempt {}, generation {}\n", manifest.step,
+                      manifest.attempt, manifest.generation);
+  text += fmt::format("saved by        phalanx {}\n", manifest.phalanx_version);
+  text += fmt::format("cursor          {} samples, {} tokens\n", manifest.cursor, manifest.tokens);
+  text += fmt::format("optimizer step  {}\n", manifest.optimizer_step);
+  text += fmt::format("state           {}: {} elements each\n", fmt::join(manifest.kinds, ", "),
+                      elements);
+  text += fmt::format("shards          {}, {} bytes\n", manifest.shards.size(), manifest.bytes());
   for (const auto& shard : manifest.shards)
-    fmt::print("  {}  {} bytes, {} regions\n", shard.file, shard.bytes, shard.regions.size());
-  fmt::print("tensors         {}\n", manifest.tensors.size());
+    text +=
+        fmt::format("  {}  {} bytes, {} regions\n", shard.file, shard.bytes, shard.regions.size());
+  text += fmt::format("tensors         {}\n", manifest.tensors.size());
   for (const auto& tensor : manifest.tensors)
-    fmt::print("  {}  [{}]\n", tensor.name, fmt::join(tensor.shape, ", "));
-  fmt::print("job\n");
+    text += fmt::format("  {}  [{}]\n", tensor.name, fmt::join(tensor.shape, ", "));
+  text += "job\n";
   std::istringstream job(manifest.job_yaml);
-  for (std::string line; std::getline(job, line);) fmt::print("  {}\n", line);
+  for (std::string line; std::getline(job, line);) text += "  " + line + "\n";
+  return text;
 }
 
-void inspect(const Options& options) {
-  const fs::path path = checkpoint_of(options);
+int inspect(const std::string& given, const Printer& printer) {
+  const fs::path path = find_checkpoint(given);
   const Manifest manifest = checkpoint::read_manifest(path);
-  return options.as_json ? print_as_json(path, manifest) : print_as_text(path, manifest);
+  printer.print(as_json(path, manifest), as_text(path, manifest));
+  return 0;
 }
 
-void print_verdict(const fs::path& path, const Manifest& manifest,
-                   const std::vector<Damage>& damage, const Options& options) {
-  if (options.as_json) {
-    json rows = json::array();
-    for (const auto& [file, part, expected, found] : damage)
-      rows.push_back({{"file", file}, {"part", part}, {"expected", expected}, {"found", found}});
-    return print({{"path", path.string()},
-                  {"step", manifest.step},
-                  {"shards", manifest.shards.size()},
-                  {"bytes", manifest.bytes()},
-                  {"damage", rows}});
-  }
+json as_json(const fs::path& path, const Manifest& manifest, const std::vector<Damage>& damage) {
+  json rows = json::array();
   for (const auto& [file, part, expected, found] : damage)
-    fmt::print("{}: {}: expected {}, found {}\n", (path / file).string(), part, expected, found);
-  if (damage.empty())
-    fmt::print("{}: all {} shards, {} bytes, are as they were written\n", path.string(),
-               manifest.shards.size(), manifest.bytes());
+    rows.push_back({{"file", file}, {"part", part}, {"expected", expected}, {"found", found}});
+  return {{"path", path.string()},
+          {"step", manifest.step},
+          {"shards", manifest.shards.size()},
+          {"bytes", manifest.bytes()},
+          {"damage", rows}};
 }
 
-void verify(const Options& options) {
-  const fs::path path = checkpoint_of(options);
+std::string as_text(const fs::path& path, const Manifest& manifest,
+                    const std::vector<Damage>& damage) {
+  if (damage.empty())
+    return fmt::format("{}: all {} shards, {} bytes, are as they were written", path.string(),
+                       manifest.shards.size(), manifest.bytes());
+  std::string text;
+  for (const auto& [file, part, expected, found] : damage)
+    text += fmt::format("{}: {}: expected {}, found {}\n", (path / file).string(), part, expected,
+                        found);
+  return text;
+}
+
+int verify(const std::string& given, const Printer& printer) {
+  const fs::path path = find_checkpoint(given);
   const Manifest manifest = checkpoint::read_manifest(path);
   const auto threads = std::clamp(std::thread::hardware_concurrency(), 1u, 16u);
   const auto damage = checkpoint::verify(path, manifest, static_cast<int>(threads));
-  print_verdict(path, manifest, damage, options);
-  std::fflush(stdout);
-  if (damage.empty()) return;
+  printer.print(as_json(path, manifest, damage), as_text(path, manifest, damage));
+  if (damage.empty()) return 0;
   const auto& [file, part, expected, found] = damage.front();
   throw checkpoint::DamagedError(
       fmt::format("{}: damaged in {} places, the first: {}: {}: expected {}, found {}",
@@ -197,28 +168,34 @@ void verify(const Options& options) {
       "resume from another checkpoint (`phalanx ckpt ls`) with --resume=PATH");
 }
 
-void add(CLI::App& parent, const std::string& name, const std::string& description,
-         const std::string& argument, const std::string& argument_help,
-         void (*command)(const Options&)) {
-  auto options = std::make_shared<Options>();
-  auto& app = *parent.add_subcommand(name, description);
-  app.add_option(argument, options->path, argument_help);
-  app.add_flag("--json", options->as_json, "print JSON");
-  app.callback([options, command] { command(*options); });
+Subcommand command(const std::string& name, const std::string& summary, const Option& argument,
+                   std::vector<ExitCode> codes, int (*body)(const std::string&, const Printer&)) {
+  auto path = std::make_shared<std::string>();
+  Option option = argument;
+  option.target = path.get();
+  return {.name = "ckpt " + name,
+          .group = "Results",
+          .summary = summary,
+          .options = {option},
+          .examples = {fmt::format("ckpt {} runs/tiny-code-model", name),
+                       fmt::format("ckpt {} --json", name)},
+          .exit_codes = std::move(codes),
+          .run = [path, body](const Printer& printer) { return body(*path, printer); }};
 }
 
 }  // namespace
 
-void add_ckpt_commands(CLI::App& root) {
-  auto& ckpt = *root.add_subcommand("ckpt", "List, inspect and verify checkpoints");
-  ckpt.require_subcommand(1);
-  const std::string either =
-      "a checkpoint, or a run for its newest one (default: the newest run under runs/)";
-  add(ckpt, "ls", "List the checkpoints of a run, newest first", "OUTPUT",
-      "the directory of a run (default: the newest under runs/)", list);
-  add(ckpt, "inspect", "Show what a checkpoint holds", "CHECKPOINT", either, inspect);
-  add(ckpt, "verify", "Read all of a checkpoint and compare every checksum", "CHECKPOINT", either,
-      verify);
+std::vector<Subcommand> ckpt_commands() {
+  const Option run{"RUN", "", "A run's output folder; the newest under runs/ if left out"};
+  const Option either{"CHECKPOINT", "",
+                      "A checkpoint, or a run for its newest complete one; the newest run under "
+                      "runs/ if left out"};
+  return {
+      command("ls", "List the checkpoints of a run, newest first", run, {ExitCode::kStorage}, list),
+      command("inspect", "Show what a checkpoint holds", either,
+              {ExitCode::kStorage, ExitCode::kDiffers, ExitCode::kNoCheckpoint}, inspect),
+      command("verify", "Read all of a checkpoint and compare every checksum", either,
+              {ExitCode::kStorage, ExitCode::kDiffers, ExitCode::kNoCheckpoint}, verify)};
 }
 
 }  // namespace phalanx::launcher

@@ -1,5 +1,3 @@
-#include "launcher/cli/data_commands.h"
-
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -16,17 +14,14 @@
 #include "data/prepare.h"
 #include "data/token_file.h"
 #include "data/tokenizer.h"
+#include "launcher/cli/commands.h"
+#include "launcher/error.h"
 
 namespace phalanx::launcher {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-void print(const std::string& text) { std::fputs((text + "\n").c_str(), stdout); }
-
-void print(const Json& result) {
-  print(result.dump(2, ' ', false, Json::error_handler_t::replace));
-}
+using protocol::ExitCode;
 
 double megabytes(std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; }
 
@@ -65,50 +60,82 @@ data::PrepareSummary prepare_watched(const data::PrepareOptions& options) {
   return data::prepare(options, [&](const auto& progress) { line.show(progress); });
 }
 
-void run_prepare(const data::PrepareOptions& options, bool json) {
+int prepare(const data::PrepareOptions& options, const Printer& printer) {
+  if (options.validation_output.empty() != (options.validation_fraction == 0))
+    throw RefusedError(
+        "phalanx data prepare: expected --validation-output and --validation-fraction together, "
+        "found one of them");
   const TimePoint start = Clock::now();
   const data::PrepareSummary summary = prepare_watched(options);
   const double duration = seconds(Clock::now() - start);
-  const bool split = !summary.validation.path.empty();
-  if (json) {
-    Json result{{"files", summary.files},
-                {"bytes", summary.bytes},
-                {"seconds", duration},
-                {"train", describe(summary.train)}};
-    if (split) result["validation"] = describe(summary.validation);
-    return print(result);
-  }
-  print(fmt::format("read {} files, {:.1f} MB in {:.2f} s ({:.0f} MB/s)", summary.files,
-                    megabytes(summary.bytes), duration, megabytes(summary.bytes) / duration));
+  Json result{{"files", summary.files},
+              {"bytes", summary.bytes},
+              {"seconds", duration},
+              {"train", describe(summary.train)}};
+  if (!summary.validation.path.empty()) result["validation"] = describe(summary.validation);
+  std::string text =
+      fmt::format("read {} files, {:.1f} MB in {:.2f} s ({:.0f} MB/s)\n", summary.files,
+                  megabytes(summary.bytes), duration, megabytes(summary.bytes) / duration);
   for (const auto& file : {summary.train, summary.validation})
     if (!file.path.empty())
-      print(fmt::format("wrote {}: {} documents, {} tokens", file.path.string(), file.documents,
-                        file.tokens));
+      text += fmt::format("wrote {}: {} documents, {} tokens\n", file.path.string(), file.documents,
+                          file.tokens);
+  printer.print(result, text);
+  return 0;
 }
 
-void add_prepare(CLI::App& data) {
-  CLI::App* command = data.add_subcommand("prepare", "make a token file of text");
-  auto options = std::make_shared<data::PrepareOptions>();
-  auto json = std::make_shared<bool>(false);
-  command->add_option("INPUT", options->inputs, "files (text, or .jsonl) and folders")->required();
-  command->add_option("--output", options->output, "the token file to write")->required();
-  command->add_option("--tokenizer", options->tokenizer, "tokenizer")->capture_default_str();
-  command->add_option("--field", options->field, "what holds the text of a line of .jsonl")
-      ->capture_default_str();
-  command
-      ->add_option("--pattern", options->patterns,
-                   "names of files to take from folders, like '*.py' (default: text and sources)")
-      ->allow_extra_args(false);
-  command->add_option("--threads", options->threads, "threads; 0: one for each processor")
-      ->capture_default_str();
-  auto* output = command->add_option("--validation-output", options->validation_output,
-                                     "a token file for a part of the documents");
-  auto* fraction = command->add_option("--validation-fraction", options->validation_fraction,
-                                       "how much of the documents that is, like 0.01");
-  output->needs(fraction);
-  fraction->needs(output);
-  command->add_flag("--json", *json, "print the result as JSON");
-  command->callback([options, json] { run_prepare(*options, *json); });
+Subcommand prepare_command() {
+  struct Arguments {
+    std::vector<std::string> inputs;
+    std::string output, validation_output;
+    data::PrepareOptions options;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  auto& options = arguments->options;
+  return {
+      .name = "data prepare",
+      .group = "Data",
+      .summary = "Make a token file of text",
+      .details =
+          "Reads text files, source trees and .jsonl in parallel. The output appears whole "
+          "or not at all, and replaces a file of its name.",
+      .options =
+          {{"INPUT", "", "Files (text, or .jsonl) and folders", &arguments->inputs, true},
+           {"--output", "FILE", "The token file to write", &arguments->output, true},
+           {.name = "--tokenizer",
+            .value = "NAME",
+            .text = "How text becomes tokens",
+            .target = &options.tokenizer,
+            .allowed = data::tokenizer_names()},
+           {"--field", "NAME", "What holds the text of a line of .jsonl", &options.field},
+           {"--pattern", "GLOB",
+            "Names of files to take from folders, like '*.py'; may be repeated; text and sources "
+            "if left out",
+            &options.patterns},
+           {.name = "--threads",
+            .value = "N",
+            .text = "0: one for each processor",
+            .target = &options.threads,
+            .least = 0},
+           {"--validation-output", "FILE", "A second token file, for a part of the documents",
+            &arguments->validation_output},
+           {.name = "--validation-fraction",
+            .value = "X",
+            .text = "How much of the documents that part is, between 0 and 1",
+            .target = &options.validation_fraction,
+            .least = 0}},
+      .examples = {"data prepare my_texts/ --output corpus/train.tokens",
+                   "data prepare src/ --pattern '*.py' --output train.tokens --validation-output "
+                   "validation.tokens --validation-fraction 0.05",
+                   "data prepare pages.jsonl --field content --output pages.tokens --json"},
+      .exit_codes = {ExitCode::kData, ExitCode::kStorage},
+      .run = [arguments](const Printer& printer) {
+        auto& options = arguments->options;
+        options.inputs.assign(arguments->inputs.begin(), arguments->inputs.end());
+        options.output = arguments->output;
+        options.validation_output = arguments->validation_output;
+        return prepare(options, printer);
+      }};
 }
 
 // The first tokens as one line of text; what is no printable ASCII is escaped.
@@ -144,100 +171,104 @@ DocumentLengths document_lengths(const data::TokenFile& file) {
   return {lengths.front(), lengths[lengths.size() / 2], lengths.back()};
 }
 
-void run_inspect(const std::string& path, bool verify, bool json) {
-  const data::TokenFile file(path);
-  const DocumentLengths lengths = document_lengths(file);
+struct InspectOptions {
+  std::string path;
+  bool verify = false;
+};
+
+int inspect(const InspectOptions& options, const Printer& printer) {
+  const data::TokenFile file(options.path);
+  const auto [shortest, median, longest] = document_lengths(file);
   const std::string text = first_text(file);
-  if (verify) file.verify(static_cast<int>(std::thread::hardware_concurrency()));
-  if (json) {
-    print(Json{{"path", file.path()},
-               {"bytes", file.file_bytes()},
-               {"tokenizer", file.tokenizer_name()},
-               {"tokenizer_digest", file.tokenizer_digest()},
-               {"vocab_size", file.vocab_size()},
-               {"token_bytes", file.token_width()},
-               {"tokens", file.token_count()},
-               {"documents", file.document_count()},
-               {"document_tokens",
-                {{"shortest", lengths.shortest},
-                 {"median", lengths.median},
-                 {"longest", lengths.longest}}},
-               {"verified", verify},
-               {"text", text}});
-    return;
-  }
-  print(fmt::format("{}: {:.1f} MB", file.path(), megabytes(file.file_bytes())));
-  print(fmt::format("tokenizer  {} (vocabulary {}, digest {})", file.tokenizer_name(),
-                    file.vocab_size(), file.tokenizer_digest()));
-  print(fmt::format("tokens     {} of {} bytes", file.token_count(), file.token_width()));
-  print(fmt::format("documents  {} (tokens: shortest {}, median {}, longest {})",
-                    file.document_count(), lengths.shortest, lengths.median, lengths.longest));
-  print(fmt::format("checksums  {}", verify ? "header, tables and tokens agree"
-                                            : "header and documents agree (tokens: --verify)"));
-  print(fmt::format("text       {}", text));
+  if (options.verify) file.verify(static_cast<int>(std::thread::hardware_concurrency()));
+  const Json lengths = {{"shortest", shortest}, {"median", median}, {"longest", longest}};
+  printer.print(
+      {{"path", file.path()},
+       {"bytes", file.file_bytes()},
+       {"tokenizer", file.tokenizer_name()},
+       {"tokenizer_digest", file.tokenizer_digest()},
+       {"vocab_size", file.vocab_size()},
+       {"token_bytes", file.token_width()},
+       {"tokens", file.token_count()},
+       {"documents", file.document_count()},
+       {"document_tokens", lengths},
+       {"verified", options.verify},
+       {"text", text}},
+      fmt::format("{}: {:.1f} MB\n", file.path(), megabytes(file.file_bytes())) +
+          fmt::format("tokenizer  {} (vocabulary {}, digest {})\n", file.tokenizer_name(),
+                      file.vocab_size(), file.tokenizer_digest()) +
+          fmt::format("tokens     {} of {} bytes\n", file.token_count(), file.token_width()) +
+          fmt::format("documents  {} (tokens: shortest {}, median {}, longest {})\n",
+                      file.document_count(), shortest, median, longest) +
+          fmt::format("checksums  {}\n", options.verify
+                                             ? "header, tables and tokens agree"
+                                             : "header and documents agree (tokens: --verify)") +
+          fmt::format("text       {}\n", text));
+  return 0;
 }
 
-void add_inspect(CLI::App& data) {
-  struct Options {
-    std::string path;
-    bool verify = false, json = false;
-  };
-  CLI::App* command = data.add_subcommand("inspect", "show what a token file holds");
-  auto options = std::make_shared<Options>();
-  command->add_option("FILE", options->path, "a token file")->required();
-  command->add_flag("--verify", options->verify, "also check every token's checksum");
-  command->add_flag("--json", options->json, "print the result as JSON");
-  command->callback([options] { run_inspect(options->path, options->verify, options->json); });
+Subcommand inspect_command() {
+  auto options = std::make_shared<InspectOptions>();
+  return {.name = "data inspect",
+          .group = "Data",
+          .summary = "Show what a token file holds",
+          .options = {{"FILE", "", "A token file", &options->path, true},
+                      {"--verify", "", "Also check every token's checksum", &options->verify}},
+          .examples = {"data inspect corpus/train.tokens", "data inspect train.tokens --verify"},
+          .exit_codes = {ExitCode::kData},
+          .run = [options](const Printer& printer) { return inspect(*options, printer); }};
 }
 
 struct BaselineOptions {
   std::string train, validation;
   std::int64_t sequence_length = 0;
   std::uint64_t sequences = 0;
-  bool json = false;
 };
 
-void run_baseline(const BaselineOptions& options) {
+int baseline(const BaselineOptions& options, const Printer& printer) {
   const data::NgramBaseline baseline =
       data::ngram_baseline(data::TokenFile(options.train), data::TokenFile(options.validation),
                            options.sequence_length, options.sequences);
-  if (options.json) {
-    print(Json{{"targets", baseline.targets},
-               {"unigram", baseline.unigram},
-               {"bigram", baseline.bigram},
-               {"trigram", baseline.trigram}});
-    return;
-  }
-  print(fmt::format("model    nats a token (over {} targets)", baseline.targets));
-  print(fmt::format("unigram  {:.6f}", baseline.unigram));
-  print(fmt::format("bigram   {:.6f}", baseline.bigram));
-  print(fmt::format("trigram  {:.6f}", baseline.trigram));
+  printer.print({{"targets", baseline.targets},
+                 {"unigram", baseline.unigram},
+                 {"bigram", baseline.bigram},
+                 {"trigram", baseline.trigram}},
+                fmt::format("model    nats a token (over {} targets)\n", baseline.targets) +
+                    fmt::format("unigram  {:.6f}\n", baseline.unigram) +
+                    fmt::format("bigram   {:.6f}\n", baseline.bigram) +
+                    fmt::format("trigram  {:.6f}\n", baseline.trigram));
+  return 0;
 }
 
-void add_baseline(CLI::App& data) {
-  CLI::App* command =
-      data.add_subcommand("baseline", "the validation loss of counting tokens, pairs and triples");
+Subcommand baseline_command() {
   auto options = std::make_shared<BaselineOptions>();
-  command->add_option("--train", options->train, "the token file to count")->required();
-  command->add_option("--validation", options->validation, "the token file to judge by")
-      ->required();
-  command->add_option("--sequence-length", options->sequence_length, "the model's, in tokens")
-      ->required()
-      ->check(CLI::PositiveNumber);
-  command->add_option("--sequences", options->sequences, "the first so many; 0: all")
-      ->capture_default_str();
-  command->add_flag("--json", options->json, "print the result as JSON");
-  command->callback([options] { run_baseline(*options); });
+  return {
+      .name = "data baseline",
+      .group = "Data",
+      .summary = "The validation loss of counting tokens, pairs and triples",
+      .details =
+          "What a model must beat: n-gram models with add-0.01 smoothing, counted on the "
+          "whole training file.",
+      .options = {{"--train", "FILE", "The token file to count", &options->train, true},
+                  {"--validation", "FILE", "The token file to judge by", &options->validation,
+                   true},
+                  {.name = "--sequence-length",
+                   .value = "N",
+                   .text = "The model's, in tokens",
+                   .target = &options->sequence_length,
+                   .required = true,
+                   .least = 1},
+                  {"--sequences", "N", "Judge by the first so many; 0: all", &options->sequences}},
+      .examples = {"data baseline --train train.tokens --validation validation.tokens "
+                   "--sequence-length 128"},
+      .exit_codes = {ExitCode::kData},
+      .run = [options](const Printer& printer) { return baseline(*options, printer); }};
 }
 
 }  // namespace
 
-void add_data_commands(CLI::App& root) {
-  CLI::App* data = root.add_subcommand("data", "prepare and inspect what a model is trained on");
-  data->require_subcommand(1);
-  add_prepare(*data);
-  add_inspect(*data);
-  add_baseline(*data);
+std::vector<Subcommand> data_commands() {
+  return {prepare_command(), inspect_command(), baseline_command()};
 }
 
 }  // namespace phalanx::launcher

@@ -34,8 +34,9 @@ std::string event_line(const std::string& line) {
   if (kind == "checkpoint_failed")
     return fmt::format("warning: the checkpoint of step {} failed: {}", event.value("step", 0),
                        reason);
-  if (kind == "agent_restarted")
-    return fmt::format("node {}: its agent was started again", event.value("node", -1));
+  if (kind == "agent_restarted" || kind == "nursery_restarted")
+    return fmt::format("node {}: its {} died and was started again: {}", event.value("node", -1),
+                       kind.substr(0, kind.find('_')), reason);
   if (kind == "controller_restarted") return "the controller was started again";
   return {};
 }

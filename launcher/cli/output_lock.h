@@ -12,4 +12,7 @@ namespace phalanx::launcher {
 // seconds for one that is ending), StorageError.
 FileDescriptor lock_output(const std::filesystem::path& output);
 
+// Whether a process of a run on this output lives. Throws StorageError.
+bool is_locked(const std::filesystem::path& output);
+
 }  // namespace phalanx::launcher

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "data/batch.h"
 #include "data/error.h"
 #include "data/tokenizer.h"
@@ -26,19 +28,42 @@ void resolve(config::Job& job) {
         "write `vocab_size: auto`");
 }
 
+namespace {
+
+constexpr std::int64_t kStateBytes = 16;  // a parameter's: itself, its gradient, two moments; fp32
+
+std::int64_t parameters_of(const config::Job& job) {
+  return layout::parameter_count(layout::tensor_specs(job.model));
+}
+
+std::int64_t tokens_per_step(const config::Job& job) {
+  return job.train.global_batch * job.model.sequence_length;
+}
+
+}  // namespace
+
 std::string describe(const config::Job& job) {
-  const auto parameters = layout::parameter_count(layout::tensor_specs(job.model));
-  const auto tokens_per_step = job.train.global_batch * job.model.sequence_length;
+  const auto parameters = static_cast<double>(parameters_of(job));
   return fmt::format(
       "{}: {} {:.2f}M parameters, {} steps of {} tokens\n"
       "{} ranks: {} node{} x {}, {} thread{} each; {:.1f} MB of parameters, gradients and "
       "optimizer a rank\n"
       "output: {}\n",
-      job.name, job.model.preset, static_cast<double>(parameters) / 1e6, job.train.steps,
-      tokens_per_step, job.ranks(), job.launch.emulate_nodes,
-      job.launch.emulate_nodes == 1 ? "" : "s (emulated)", job.launch.ranks_per_node,
-      job.launch.threads_per_rank, job.launch.threads_per_rank == 1 ? "" : "s",
-      static_cast<double>(parameters) * 16 / 1e6, job.output);
+      job.name, job.model.preset, parameters / 1e6, job.train.steps, tokens_per_step(job),
+      job.ranks(), job.launch.emulate_nodes, job.launch.emulate_nodes == 1 ? "" : "s (emulated)",
+      job.launch.ranks_per_node, job.launch.threads_per_rank,
+      job.launch.threads_per_rank == 1 ? "" : "s", parameters * kStateBytes / 1e6, job.output);
+}
+
+nlohmann::ordered_json as_json(const config::Job& job) {
+  return {{"name", job.name},
+          {"parameters", parameters_of(job)},
+          {"steps", job.train.steps},
+          {"tokens_per_step", tokens_per_step(job)},
+          {"ranks", job.ranks()},
+          {"nodes", job.launch.emulate_nodes},
+          {"state_bytes_per_rank", parameters_of(job) * kStateBytes},
+          {"output", job.output}};
 }
 
 }  // namespace phalanx::launcher

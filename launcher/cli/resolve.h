@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "config/job.h"
@@ -12,5 +13,6 @@ void resolve(config::Job& job);
 
 // A few lines about what a resolved job will do: ranks, parameters, tokens, memory of the state.
 std::string describe(const config::Job& job);
+nlohmann::ordered_json as_json(const config::Job& job);
 
 }  // namespace phalanx::launcher

@@ -14,6 +14,7 @@
 #include "launcher/cli/attempt.h"
 #include "launcher/cli/output_lock.h"
 #include "launcher/cli/resolve.h"
+#include "launcher/cli/run_file.h"
 #include "launcher/cli/supervision.h"
 #include "layout/flat_layout.h"
 #include "protocol/exit_code.h"
@@ -21,6 +22,8 @@
 
 namespace phalanx::launcher {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 constexpr const char* kHost = "127.0.0.1";  // all nodes are emulated on this host
 
@@ -32,21 +35,36 @@ std::string random_secret() {
   return text;
 }
 
-void print_settings(const config::LoadedJob& loaded, bool json) {
-  if (json) {
-    auto list = nlohmann::ordered_json::array();
-    for (const auto& [path, value, origin] : loaded.settings)
-      list.push_back({{"key", path}, {"value", value}, {"origin", origin}});
-    std::cout << list.dump(2) << '\n';
-    return;
-  }
+void print_settings(const config::LoadedJob& loaded, const Printer& printer) {
+  auto list = Json::array();
   std::size_t key_width = 0, value_width = 0;
   for (const auto& [path, value, origin] : loaded.settings) {
+    list.push_back({{"key", path}, {"value", value}, {"origin", origin}});
     key_width = std::max(key_width, path.size());
     value_width = std::max(value_width, value.size());
   }
+  std::string text;
   for (const auto& [path, value, origin] : loaded.settings)
-    std::cout << fmt::format("{:<{}}  {:<{}}  # {}\n", path, key_width, value, value_width, origin);
+    text += fmt::format("{:<{}}  {:<{}}  # {}\n", path, key_width, value, value_width, origin);
+  printer.print(list, text);
+}
+
+// What the attempt begins with.
+std::string beginning_of(const Attempt& attempt, const config::Job& job) {
+  if (attempt.finished)
+    return fmt::format("finished already: {} is at step {} of {}\n", attempt.checkpoint,
+                       attempt.step, job.train.steps);
+  if (attempt.checkpoint.empty()) return {};
+  return fmt::format("going on from step {}: {}\n", attempt.step, attempt.checkpoint);
+}
+
+void print_plan(const config::Job& job, const Attempt& attempt, const Printer& printer) {
+  Json plan = as_json(job);
+  plan["attempt"] = attempt.number;
+  plan["finished"] = attempt.finished;
+  plan["first_step"] = attempt.step + 1;
+  plan["checkpoint"] = attempt.checkpoint.empty() ? Json() : Json(attempt.checkpoint);
+  printer.print(plan, describe(job) + beginning_of(attempt, job));
 }
 
 std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const Attempt& attempt) {
@@ -81,8 +99,12 @@ std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const A
   return starts;
 }
 
-void write_job(const config::Job& job, int attempt) {
+// From now on the folder says nothing of how an earlier attempt ended.
+void begin_attempt(const config::Job& job, int attempt) {
   const protocol::RunDirectory run(job.output);
+  remove_run_file(job.output);
+  std::error_code ignored;
+  std::filesystem::remove(run.summary(), ignored);
   const std::string yaml = config::to_yaml(job);
   write_file_atomically(run.job_of(attempt), yaml);
   write_file_atomically(run.job(), yaml);
@@ -90,29 +112,33 @@ void write_job(const config::Job& job, int attempt) {
 
 }  // namespace
 
-int run(const RunOptions& options) {
+int run(const RunOptions& options, const Printer& printer) {
   auto loaded = config::load_job(options.job, options.overrides);
   if (options.print_config) {
-    print_settings(loaded, options.json);
+    print_settings(loaded, printer);
     return 0;
   }
   auto& job = loaded.job;
   resolve(job);
-  std::cerr << describe(job);
-  if (options.dry_run) return 0;
-
-  const auto lock = lock_output(job.output);
-  const Attempt attempt = plan_attempt(job, options.resume);
-  for (const auto& note : attempt.notes) std::cerr << "warning: " << note << '\n';
-  if (attempt.finished) {
-    std::cerr << fmt::format("finished already: {} is at step {} of {}\n", attempt.checkpoint,
-                             attempt.step, job.train.steps);
-    return static_cast<int>(protocol::ExitCode::kDone);
+  Attempt attempt = plan_attempt(job, options.resume);  // refuses before anything is made
+  if (options.dry_run) {
+    print_plan(job, attempt, printer);
+    return 0;
   }
-  if (!attempt.checkpoint.empty())
-    std::cerr << fmt::format("going on from step {}: {}\n", attempt.step, attempt.checkpoint);
-  write_job(job, attempt.number);
-  return supervise(job, attempt.number, keeper_starts(job, attempt), lock);
+  std::cerr << describe(job);
+  const auto lock = lock_output(job.output);
+  attempt = plan_attempt(job, options.resume);  // another run may have been at work until now
+  for (const auto& note : attempt.notes) std::cerr << "warning: " << note << '\n';
+  std::cerr << beginning_of(attempt, job);
+  const protocol::RunDirectory directory(job.output);
+  int code = static_cast<int>(protocol::ExitCode::kDone);
+  if (!attempt.finished) {
+    begin_attempt(job, attempt.number);
+    code = supervise(job, attempt.number, keeper_starts(job, attempt), lock);
+  }
+  if (printer.as_json() && std::filesystem::exists(directory.summary()))
+    printer.print(Json::parse(read_file(directory.summary())), {});
+  return code;
 }
 
 }  // namespace phalanx::launcher

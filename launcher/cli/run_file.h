@@ -6,7 +6,8 @@
 
 namespace phalanx::launcher {
 
-// output/run.json: how to reach a run, for who may read it (mode 0600).
+// output/run.json: how to reach a run that is at work, for who may read it (mode 0600). It means
+// nothing unless the output is locked (launcher/cli/output_lock.h).
 struct RunFile {
   std::string address;  // of the controller, host:port
   std::string token;
@@ -15,11 +16,9 @@ struct RunFile {
   int attempt = 0;
 };
 void write_run_file(const std::filesystem::path& output, const RunFile& run);
-// Throws LaunchError when the folder holds no run.
+// Throws LaunchError when there is none, or one that is none.
 RunFile read_run_file(const std::filesystem::path& output);
-
-// The run that a command means: `given`, or where nothing is given the newest folder with a run
-// under runs/. Throws LaunchError when there is none.
-std::filesystem::path find_run(const std::string& given);
+// At the end of a run. One that is not there is removed.
+void remove_run_file(const std::filesystem::path& output);
 
 }  // namespace phalanx::launcher

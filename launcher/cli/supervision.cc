@@ -10,16 +10,16 @@
 #include <deque>
 #include <iostream>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/process.h"
 #include "launcher/cli/keepers.h"
 #include "launcher/cli/run_file.h"
 #include "launcher/cli/terminal.h"
 #include "launcher/control/client.h"
+#include "launcher/control/post_mortem.h"
 #include "launcher/error.h"
 #include "protocol/exit_code.h"
 #include "protocol/run_directory.h"
@@ -32,6 +32,8 @@ using protocol::ExitCode;
 
 // Keepers end by themselves once the job has ended; one that has not by then is stuck.
 constexpr auto kGoodbye = std::chrono::seconds(20);
+// What the kernel holds in a system call for good has its death signal and stays behind.
+constexpr auto kOrphans = std::chrono::seconds(5);
 
 // What the controller tells, from the thread that listens to it.
 class Happenings {
@@ -68,7 +70,7 @@ class Supervision {
  public:
   Supervision(const config::Job& job, int attempt, const std::vector<protocol::KeeperStart>& starts,
               const FileDescriptor& lock)
-      : job_(job),
+      : directory_(job.output),
         attempt_(attempt),
         token_(starts.front().token()),
         signals_(block_signals()),
@@ -84,8 +86,10 @@ class Supervision {
       take_deaths();
       if (goodbye_ && Clock::now() >= *goodbye_) keepers_.kill_all();
     }
+    await_orphans();
     if (listener_.joinable()) listener_.join();
     for (auto& happening : happenings_.take()) take(happening);
+    remove_run_file(directory_.root());
     if (!ended_) end_without_controller();
     conclude();
     return ended_->exit_code();
@@ -149,7 +153,7 @@ class Supervision {
     keepers_.send_all(message);
     RunFile run{address.address(), token_, ::getpid(), {}, attempt_};
     for (const auto& keeper : keepers_.all()) run.keeper_pids.push_back(keeper.pid);
-    write_run_file(job_.output, run);
+    write_run_file(directory_.root(), run);
     if (listener_.joinable()) listener_.join();
     client_ = std::make_shared<control::Client>(address.address(), token_);
     listener_ = std::jthread([this, client = client_] {
@@ -195,49 +199,60 @@ class Supervision {
 
   // The controller could not say how the run ended: say it in its place.
   void end_without_controller() {
-    ended_.emplace();
-    ended_->set_outcome("failed");
-    ended_->set_exit_code(static_cast<int>(ExitCode::kNodesLost));
-    ended_->set_first_cause(lost_.empty() ? "the controller was lost" : lost_);
-    ended_->set_help("run the job again: it goes on from the newest checkpoint");
+    control::Verdict verdict{static_cast<int>(ExitCode::kNodesLost),
+                             "failed",
+                             lost_.empty() ? "the controller was lost" : lost_,
+                             {}};
     if (failure_) {
-      ended_->set_exit_code(failure_->exit_code());
-      ended_->set_first_cause(failure_->message());
+      verdict.exit_code = failure_->exit_code();
+      verdict.first_cause = failure_->message();
     } else if (asked_to_stop_) {
       const bool terminated = *asked_to_stop_ == StopRequest::TERMINATED;
-      ended_->set_outcome("stopped");
-      ended_->set_exit_code(
-          static_cast<int>(terminated ? ExitCode::kPreemptedUnsaved : ExitCode::kInterrupted));
-      ended_->set_first_cause("stopped before the state could be saved");
+      verdict = {
+          static_cast<int>(terminated ? ExitCode::kPreemptedUnsaved : ExitCode::kInterrupted),
+          "stopped",
+          "stopped before the state could be saved",
+          {}};
     }
-    const nlohmann::ordered_json summary = {{"schema_version", 1},
-                                            {"outcome", ended_->outcome()},
-                                            {"exit_code", ended_->exit_code()},
-                                            {"first_cause", ended_->first_cause()},
-                                            {"recoveries", nlohmann::json::array()}};
     try {
-      write_file_atomically(protocol::RunDirectory(job_.output).summary(), summary.dump(2) + "\n");
+      verdict = control::end_without_controller(directory_, attempt_, std::move(verdict));
     } catch (const StorageError& error) {
       terminal_.line(fmt::format("warning: {}", error.what()));
+    }
+    ended_.emplace();
+    ended_->set_outcome(verdict.outcome);
+    ended_->set_exit_code(verdict.exit_code);
+    ended_->set_first_cause(verdict.first_cause);
+    ended_->set_help(verdict.help);
+  }
+
+  // What was below a keeper that was killed dies with it, and is ours to reap.
+  void await_orphans() {
+    const TimePoint deadline = Clock::now() + kOrphans;
+    while (has_children() && Clock::now() < deadline) {
+      pollfd signals{signals_.get(), POLLIN, 0};
+      ::poll(&signals, 1, poll_timeout(deadline));
+      take_signals();
+      (void)keepers_.reap();
     }
   }
 
   void conclude() {
     terminal_.finish();
     if (ended_->exit_code() == 0) {
-      std::cerr << fmt::format("{}: {}\n", ended_->outcome(), job_.output);
+      std::cerr << fmt::format("{}: {}\n", ended_->outcome(), directory_.root().string());
       return;
     }
     if (ended_->outcome() == "stopped" && ended_->first_cause().empty()) {
       std::cerr << fmt::format("stopped, state saved: {}\nhelp: run the job again to go on\n",
-                               job_.output);
+                               directory_.root().string());
       return;
     }
     std::cerr << fmt::format("error: {}\n", ended_->first_cause());
     if (!ended_->help().empty()) std::cerr << fmt::format("help: {}\n", ended_->help());
   }
 
-  const config::Job& job_;
+  const protocol::RunDirectory directory_;
   const int attempt_;
   const std::string token_;
   const FileDescriptor signals_;
@@ -258,6 +273,7 @@ class Supervision {
 
 int supervise(const config::Job& job, int attempt, const std::vector<protocol::KeeperStart>& starts,
               const FileDescriptor& lock) {
+  become_subreaper();
   return Supervision(job, attempt, starts, lock).run();
 }
 

@@ -11,6 +11,7 @@
 namespace phalanx::control {
 namespace {
 
+constexpr auto kHelp = "see whether the run is still there: phalanx status";
 constexpr auto kCallPatience = std::chrono::seconds(10);
 
 std::shared_ptr<grpc::Channel> connect(const std::string& address) {
@@ -32,11 +33,16 @@ struct Client::Channel {
   void prepare(grpc::ClientContext& context) const { context.AddMetadata("phalanx-token", token); }
   void expect_ok(const grpc::Status& status) const {
     if (status.ok()) return;
-    throw launcher::LaunchError(
-        fmt::format("the controller at {}: {}", address, status.error_message()),
-        status.error_code() == grpc::StatusCode::UNAUTHENTICATED
-            ? "the token is in run.json of the run's output"
-            : "see whether the run is still there: phalanx status");
+    switch (status.error_code()) {
+      case grpc::StatusCode::UNAVAILABLE:
+        throw launcher::LaunchError(fmt::format("no controller answers at {}", address), kHelp);
+      case grpc::StatusCode::DEADLINE_EXCEEDED:
+        throw launcher::LaunchError(
+            fmt::format("the controller at {} did not answer in time", address), kHelp);
+      default:
+        throw launcher::LaunchError(
+            fmt::format("the controller at {}: {}", address, status.error_message()), kHelp);
+    }
   }
   template <class Request, class Answer>
   Answer call(grpc::Status (Control::Stub::*method)(grpc::ClientContext*, const Request&, Answer*),

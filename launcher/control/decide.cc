@@ -92,9 +92,9 @@ void take_worker_report(Decision& decision, int rank, const protocol::WorkerRepo
   }
 }
 
-void take_agent_started(Decision& decision, int node, const protocol::AgentStarted& report) {
+void take_daemon_started(Decision& decision, int node, const protocol::DaemonStarted& report) {
   if (report.starts() > 1)
-    decision.record_node("agent_restarted", node).details = {
+    decision.record_node(report.name() + "_restarted", node, report.previous_death()).details = {
         {"pid", report.pid()}, {"starts", std::int64_t{report.starts()}}};
 }
 
@@ -122,8 +122,8 @@ void take_report(Decision& decision, const NodeSaid& said) {
                                 report.worker_silent());
     case NodeReport::kNodeFailed:
       return take_node_failed(decision, node, report.node_failed());
-    case NodeReport::kAgentStarted:
-      return take_agent_started(decision, node, report.agent_started());
+    case NodeReport::kDaemonStarted:
+      return take_daemon_started(decision, node, report.daemon_started());
     case NodeReport::kNodeEnded:
     case NodeReport::KIND_NOT_SET:
       return;

@@ -57,9 +57,7 @@ void finish_ending(Decision& decision) {
   state.phase = State::Phase::kEnded;
   state.deadlines = {};
   state.detached.clear();
-  Record& line = decision.record("job_ended", state.verdict->first_cause);
-  line.details = {{"outcome", state.verdict->outcome},
-                  {"exit_code", std::int64_t{state.verdict->exit_code}}};
+  decision.actions.emplace_back(job_ended(state, *state.verdict));
   decision.actions.emplace_back(EndJob{*state.verdict});
 }
 
@@ -119,8 +117,13 @@ void take_failed(Decision& decision, int rank, const protocol::Failed& failed) {
   decision.record_rank("worker_failed", rank, failed.message()).details = {
       {"step", failed.step()}, {"exit_code", std::int64_t{failed.exit_code()}}};
   const int code = failed.exit_code() == 0 ? static_cast<int>(ExitCode::kBug) : failed.exit_code();
+  std::string help = failed.help();
+  const auto& checkpoint = decision.state.checkpoint;
+  if (code == static_cast<int>(ExitCode::kDiverged) && checkpoint)
+    help +=
+        fmt::format("; the newest checkpoint, of step {}, is from before it", checkpoint->step());
   end_job(decision,
-          {code, "failed", fmt::format("rank {}: {}", rank, failed.message()), failed.help()});
+          {code, "failed", fmt::format("rank {}: {}", rank, failed.message()), std::move(help)});
 }
 
 void take_stop(Decision& decision, StopRequest::Why why) {
@@ -163,9 +166,9 @@ void take_node_lost(Decision& decision, int node, const std::string& how) {
     return;
   }
   const std::string& name = state.nodes[static_cast<std::size_t>(node)].name;
-  end_job(decision, {static_cast<int>(ExitCode::kNodesLost), "failed",
-                     fmt::format("node {} ({}) is lost: {}", node, name, how),
-                     "run the job again: it goes on from the newest checkpoint"});
+  end_job(decision,
+          {static_cast<int>(ExitCode::kNodesLost), "failed",
+           fmt::format("node {} ({}) is lost: {}", node, name, how), how_to_go_on(state)});
 }
 
 void take_node_ended(Decision& decision, int node) {
@@ -196,6 +199,19 @@ void end_job(Decision& decision, Verdict verdict) {
   command.mutable_end_node()->set_grace_seconds(seconds);
   decision.send_all(std::move(command));
   if (state.ended_nodes == state.nodes_wanted) finish_ending(decision);
+}
+
+std::string how_to_go_on(const State& state) {
+  if (!state.checkpoint) return "run the job again: without a checkpoint it begins from the start";
+  return fmt::format("run the job again: it goes on from step {}", state.checkpoint->step());
+}
+
+Record job_ended(const State& state, const Verdict& verdict) {
+  return {
+      .kind = "job_ended",
+      .generation = state.generation,
+      .reason = verdict.first_cause,
+      .details = {{"outcome", verdict.outcome}, {"exit_code", std::int64_t{verdict.exit_code}}}};
 }
 
 void give_up_on_ending(Decision& decision) {

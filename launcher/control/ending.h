@@ -19,6 +19,10 @@ void end_finished(Decision& decision);
 void end_unsaved(Decision& decision, const std::string& cause);
 // Ends all nodes; the job has ended when they have. The first verdict stays.
 void end_job(Decision& decision, Verdict verdict);
+// What a person can do about a job that ended for no fault of its own.
+std::string how_to_go_on(const State& state);
+// The last line of events.jsonl.
+Record job_ended(const State& state, const Verdict& verdict);
 // Nodes that have not ended are left behind.
 void give_up_on_ending(Decision& decision);
 

@@ -35,25 +35,7 @@ AttachReactor* AttachReactor::create(ServiceHandler& handler, int node) {
 
 void AttachReactor::send(std::shared_ptr<const std::string> kind, std::uint64_t sequence,
                          std::uint64_t acknowledged) {
-  const std::lock_guard lock(mutex_);
-  if (closing_ || finished_) return;
-  outgoing_.push_back(encode(kind, sequence, acknowledged));
-  if (outgoing_.size() == 1) write_or_finish();
-}
-
-void AttachReactor::close() {
-  const std::lock_guard lock(mutex_);
-  if (closing_) return;
-  closing_ = true;
-  if (outgoing_.empty()) write_or_finish();
-}
-
-void AttachReactor::write_or_finish() {
-  if (finished_) return;
-  if (!outgoing_.empty()) return StartWrite(&outgoing_.front());
-  if (!closing_) return;
-  finished_ = true;
-  Finish(grpc::Status::OK);
+  put(encode(kind, sequence, acknowledged));
 }
 
 void AttachReactor::OnReadDone(bool ok) {
@@ -62,21 +44,8 @@ void AttachReactor::OnReadDone(bool ok) {
   if (!grpc::SerializationTraits<protocol::NodeReport>::Deserialize(&incoming_, &report).ok())
     return close();
   handler_.said(node_, std::move(report));
-  const std::lock_guard lock(mutex_);
-  if (!finished_) StartRead(&incoming_);
+  unless_finished([this] { StartRead(&incoming_); });
 }
-
-void AttachReactor::OnWriteDone(bool ok) {
-  const std::lock_guard lock(mutex_);
-  outgoing_.pop_front();
-  if (!ok) {
-    outgoing_.clear();
-    closing_ = true;
-  }
-  write_or_finish();
-}
-
-void AttachReactor::OnCancel() { close(); }
 
 void AttachReactor::OnDone() {
   handler_.detached(node_, self_);
@@ -89,40 +58,6 @@ WatchReactor* WatchReactor::create(ServiceHandler& handler) {
   handler.watch(reactor);
   return reactor.get();
 }
-
-void WatchReactor::send(std::shared_ptr<const Happening> happening) {
-  const std::lock_guard lock(mutex_);
-  if (closing_ || finished_) return;
-  outgoing_.push_back(std::move(happening));
-  if (outgoing_.size() == 1) write_or_finish();
-}
-
-void WatchReactor::close() {
-  const std::lock_guard lock(mutex_);
-  if (closing_) return;
-  closing_ = true;
-  if (outgoing_.empty()) write_or_finish();
-}
-
-void WatchReactor::write_or_finish() {
-  if (finished_) return;
-  if (!outgoing_.empty()) return StartWrite(outgoing_.front().get());
-  if (!closing_) return;
-  finished_ = true;
-  Finish(grpc::Status::OK);
-}
-
-void WatchReactor::OnWriteDone(bool ok) {
-  const std::lock_guard lock(mutex_);
-  outgoing_.pop_front();
-  if (!ok) {
-    outgoing_.clear();
-    closing_ = true;
-  }
-  write_or_finish();
-}
-
-void WatchReactor::OnCancel() { close(); }
 
 void WatchReactor::OnDone() {
   handler_.unwatch(self_);

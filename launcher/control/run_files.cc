@@ -10,14 +10,13 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 
 namespace phalanx::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::size_t kMaxWaitingLines = 100000;
 
 std::string number(double value) {
   return std::isfinite(value) ? fmt::format("{:.17g}", value) : "null";
@@ -53,29 +52,30 @@ Json recoveries(const State& state) {
   return list;
 }
 
-}  // namespace
-
-void PatientFile::append(std::string line) {
-  waiting_.push_back(std::move(line));
-  if (waiting_.size() > kMaxWaitingLines) waiting_.pop_front();
-  try {
-    if (!file_) file_.emplace(path_);
-    for (; !waiting_.empty(); waiting_.pop_front()) file_->append(waiting_.front());
-    warned_ = false;
-  } catch (const StorageError& error) {
-    if (!warned_) log::warn("{}; its lines wait until it can be written", error.what());
-    warned_ = true;
-  }
+std::string times_text(const protocol::StepTimes& times) {
+  return fmt::format(
+      ", \"data_seconds\": {}, \"forward_seconds\": {}, \"backward_seconds\": {}, "
+      "\"communication_seconds\": {}, \"optimizer_seconds\": {}, \"snapshot_seconds\": {}",
+      number(times.data()), number(times.forward()), number(times.backward()),
+      number(times.communication()), number(times.optimizer()), number(times.snapshot()));
 }
 
-RunFiles::RunFiles(const protocol::RunDirectory& directory)
-    : directory_(directory), metrics_(directory.metrics()), events_(directory.events()) {}
+}  // namespace
 
-void RunFiles::write(const RecordStep& step) { metrics_.append(metrics_line(step)); }
+RunFiles::RunFiles(const protocol::RunDirectory& directory)
+    : directory_(directory),
+      metrics_(directory.metrics()),
+      events_(directory.events()),
+      tensorboard_(directory.tensorboard()) {}
+
+void RunFiles::write(const RecordStep& step) {
+  metrics_.append(metrics_line(step) + "\n");
+  tensorboard_.write(step, wall_seconds());
+}
 
 std::string RunFiles::write(const Record& record) {
   std::string line = event_line(record, wall_time());
-  events_.append(line);
+  events_.append(line + "\n");
   return line;
 }
 
@@ -107,11 +107,13 @@ std::string metrics_line(const RecordStep& record) {
                                  step.generation(), number(step.loss()));
   if (step.has_validation_loss())
     line += fmt::format(", \"validation_loss\": {}", number(step.validation_loss()));
-  return line + fmt::format(
-                    ", \"grad_norm\": {}, \"lr\": {}, \"tokens\": {}, \"samples\": {}, "
-                    "\"seconds\": {}, \"tokens_per_second\": {}}}",
-                    number(step.grad_norm()), number(step.lr()), step.tokens(), step.samples(),
-                    number(step.seconds()), number(record.tokens_per_second));
+  line += fmt::format(
+      ", \"grad_norm\": {}, \"lr\": {}, \"tokens\": {}, \"samples\": {}, \"seconds\": {}, "
+      "\"tokens_per_second\": {}",
+      number(step.grad_norm()), number(step.lr()), step.tokens(), step.samples(),
+      number(step.seconds()), number(record.tokens_per_second));
+  if (step.has_times()) line += times_text(step.times());
+  return line + "}";
 }
 
 std::string event_line(const Record& record, const std::string& time) {

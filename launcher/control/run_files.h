@@ -1,32 +1,19 @@
 #pragma once
 
-#include <deque>
-#include <optional>
 #include <string>
+#include <utility>
 
-#include "base/file.h"
 #include "launcher/control/action.h"
+#include "launcher/control/patient_file.h"
 #include "launcher/control/state.h"
+#include "launcher/control/tensorboard.h"
 #include "protocol/run_directory.h"
 
 namespace phalanx::control {
 
-// A file of lines that survives a full disk: lines that cannot be written wait in memory (the
-// newest 100,000) and follow when there is room again. Warns once each time it begins to wait.
-class PatientFile {
- public:
-  explicit PatientFile(std::filesystem::path path) : path_(std::move(path)) {}
-  void append(std::string line);
-
- private:
-  std::filesystem::path path_;
-  std::optional<LineFile> file_;
-  std::deque<std::string> waiting_;
-  bool warned_ = false;
-};
-
-// metrics.jsonl, events.jsonl and summary.json: what a run leaves for people and programs. This is
-// their sole writer. Nothing here throws: a disk that fails does not end the training.
+// metrics.jsonl, events.jsonl, summary.json and tensorboard/: what a run leaves for people and
+// programs. This is their sole writer. Nothing here throws: a disk that fails does not end the
+// training.
 class RunFiles {
  public:
   explicit RunFiles(const protocol::RunDirectory& directory);
@@ -43,6 +30,7 @@ class RunFiles {
   protocol::RunDirectory directory_;
   PatientFile metrics_;
   PatientFile events_;
+  TensorBoardFile tensorboard_;
 };
 
 // A line of metrics.jsonl.

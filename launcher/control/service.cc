@@ -41,71 +41,68 @@ class ServiceServer::Service final : public CallbackService {
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Attach(
       grpc::CallbackServerContext* context) override {
     using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
-    if (!is_authentic(*context)) return new Refusal<Reactor>(unauthenticated());
     const grpc::string_ref text = metadata(*context, "phalanx-node");
     int node = -1;
     std::from_chars(text.data(), text.data() + text.size(), node);
-    if (!is_node(node)) return new Refusal<Reactor>(no_such_node());
+    const grpc::Status refusal = refusal_of(*context, node);
+    if (!refusal.ok()) return new Refusal<Reactor>(refusal);
     return AttachReactor::create(handler_, node);
   }
 
   grpc::ServerWriteReactor<Happening>* Watch(grpc::CallbackServerContext* context,
                                              const WatchRequest*) override {
-    if (!is_authentic(*context))
-      return new Refusal<grpc::ServerWriteReactor<Happening>>(unauthenticated());
+    const grpc::Status refusal = refusal_of(*context);
+    if (!refusal.ok()) return new Refusal<grpc::ServerWriteReactor<Happening>>(refusal);
     return WatchReactor::create(handler_);
   }
 
   grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const StatusRequest*,
                                       control::Status* answer) override {
-    auto* reactor = context->DefaultReactor();
-    if (!is_authentic(*context)) {
-      reactor->Finish(unauthenticated());
-      return reactor;
-    }
-    handler_.status([=](const control::Status& status) {
-      *answer = status;
-      reactor->Finish(grpc::Status::OK);
+    return unless(refusal_of(*context), context, [&](auto* reactor) {
+      handler_.status([=](const control::Status& status) {
+        *answer = status;
+        reactor->Finish(grpc::Status::OK);
+      });
     });
-    return reactor;
   }
 
   grpc::ServerUnaryReactor* StopJob(grpc::CallbackServerContext* context,
                                     const StopRequest* request, StopAnswer*) override {
-    auto* reactor = context->DefaultReactor();
-    if (!is_authentic(*context))
-      reactor->Finish(unauthenticated());
-    else
+    return unless(refusal_of(*context), context, [&](auto* reactor) {
       handler_.stop(*request, [=] { reactor->Finish(grpc::Status::OK); });
-    return reactor;
+    });
   }
 
   grpc::ServerUnaryReactor* ReportNodeLost(grpc::CallbackServerContext* context,
                                            const NodeLostRequest* request,
                                            NodeLostAnswer*) override {
-    auto* reactor = context->DefaultReactor();
-    if (!is_authentic(*context))
-      reactor->Finish(unauthenticated());
-    else if (!is_node(request->node()))
-      reactor->Finish(no_such_node());
-    else
+    return unless(refusal_of(*context, request->node()), context, [&](auto* reactor) {
       handler_.node_lost(*request, [=] { reactor->Finish(grpc::Status::OK); });
-    return reactor;
+    });
   }
 
  private:
-  bool is_authentic(const grpc::CallbackServerContext& context) const {
+  // Why the call is not answered; OK when it is. `node`: what it names, 0 when it names none.
+  grpc::Status refusal_of(const grpc::CallbackServerContext& context, int node = 0) const {
     const grpc::string_ref shown = metadata(context, "phalanx-token");
-    return shown.size() == token_.size() &&
-           CRYPTO_memcmp(shown.data(), token_.data(), token_.size()) == 0;
+    if (shown.size() != token_.size() ||
+        CRYPTO_memcmp(shown.data(), token_.data(), token_.size()) != 0)
+      return {grpc::StatusCode::UNAUTHENTICATED, "this call does not carry the run's token"};
+    if (node < 0 || node >= nodes_)
+      return {grpc::StatusCode::INVALID_ARGUMENT,
+              fmt::format("expected a node from 0 to {}", nodes_ - 1)};
+    return grpc::Status::OK;
   }
-  bool is_node(int node) const { return node >= 0 && node < nodes_; }
-  static grpc::Status unauthenticated() {
-    return {grpc::StatusCode::UNAUTHENTICATED, "this call does not carry the run's token"};
-  }
-  grpc::Status no_such_node() const {
-    return {grpc::StatusCode::INVALID_ARGUMENT,
-            fmt::format("expected a node from 0 to {}", nodes_ - 1)};
+
+  template <class Answer>
+  static grpc::ServerUnaryReactor* unless(const grpc::Status& refusal,
+                                          grpc::CallbackServerContext* context, Answer answer) {
+    auto* reactor = context->DefaultReactor();
+    if (refusal.ok())
+      answer(reactor);
+    else
+      reactor->Finish(refusal);
+    return reactor;
   }
 
   const std::string token_;

@@ -45,6 +45,16 @@ void Daemon::died(const std::string& how) {
   if (!ending_) try_again(how);
 }
 
+protocol::NodeReport Daemon::started() const {
+  protocol::NodeReport report;
+  auto& started = *report.mutable_daemon_started();
+  started.set_pid(pid_);
+  started.set_starts(starts_);
+  started.set_name(program_.name.substr(program_.name.rfind('-') + 1));  // phalanx-agent
+  started.set_previous_death(previous_death_);
+  return report;
+}
+
 void Daemon::end() {
   ending_ = true;
   if (pid_ != 0) ::kill(pid_, SIGKILL);
@@ -57,6 +67,7 @@ void Daemon::kill(const std::string& why) {
 }
 
 void Daemon::try_again(const std::string& how) {
+  previous_death_ = how;
   add_line(program_.log, "phalanx-keeper: " + program_.name + ": " + how);
   const auto when = policy_.after_death(Clock::now());
   if (!when) {

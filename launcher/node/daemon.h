@@ -10,6 +10,7 @@
 
 #include "launcher/node/frame_peer.h"
 #include "launcher/node/restart_policy.h"
+#include "protocol/messages.pb.h"
 
 namespace phalanx::node {
 
@@ -46,7 +47,8 @@ class Daemon {
   void forget_deaths() { policy_.forget_deaths(); }
 
   pid_t pid() const { return pid_; }  // 0: not running
-  int starts() const { return starts_; }
+  // Says that it has been started, for the controller.
+  protocol::NodeReport started() const;
   FramePeer* peer() { return peer_.get(); }  // null: not running
 
  private:
@@ -57,6 +59,7 @@ class Daemon {
   RestartPolicy policy_;
   Handlers handlers_;
   bool ending_ = false;
+  std::string previous_death_;
   int starts_ = 0;
   pid_t pid_ = 0;
   std::unique_ptr<FramePeer> peer_;

@@ -91,6 +91,7 @@ class Keeper {
   FramePeer launcher_;
   ReportLink link_;
   Daemon controller_;
+  ExitStatus controller_death_;  // its last
   Daemon agent_;
   Workers workers_;
   protocol::ControllerAddress address_;
@@ -163,6 +164,7 @@ void Keeper::on_exit(const ExitStatus& status) {
   } else if (status.pid == controller_.pid()) {
     const bool done = status.signal == 0 && (status.code == 0 || phase_ == Phase::kClosing);
     if (done) controller_.end();
+    controller_death_ = status;
     controller_.died(status.describe());
     if (done) exit_code_ = 0;
   } else {
@@ -201,9 +203,16 @@ void Keeper::controller_is_at(const protocol::ControllerAddress& address) {
   tell_agent(message);
 }
 
+// A controller that says why it ends is believed; who kills one is not known.
+int exit_code_of(const ExitStatus& controller) {
+  if (controller.signal == 0) return controller.code;
+  const bool killed = controller.signal == SIGKILL || controller.signal == SIGTERM;
+  return static_cast<int>(killed ? ExitCode::kNodesLost : ExitCode::kBug);
+}
+
 void Keeper::controller_given_up(const std::string& why) {
   FromKeeper message;
-  message.mutable_failed()->set_exit_code(static_cast<int>(ExitCode::kBug));
+  message.mutable_failed()->set_exit_code(exit_code_of(controller_death_));
   message.mutable_failed()->set_message(node_.name() + ": " + why);
   (void)launcher_.send(message.SerializeAsString());
   exit_code_ = static_cast<int>(ExitCode::kBug);
@@ -221,10 +230,7 @@ void Keeper::agent_started() {
   start.set_slots(node_.slots());
   tell_agent(message);
   workers_.watch_all();
-  NodeReport started;
-  started.mutable_agent_started()->set_pid(agent_.pid());
-  started.mutable_agent_started()->set_starts(agent_.starts());
-  report(std::move(started));
+  report(agent_.started());
 }
 
 void Keeper::tell_agent(const ToAgent& message, const std::vector<int>& descriptors) {

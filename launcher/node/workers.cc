@@ -170,6 +170,7 @@ void Workers::forked(int slot, pid_t pid) {
 
 // What its predecessor was at is lost with it: a worker whose pid was not told has not been let go.
 void Workers::nursery_started() {
+  handlers_.report(nursery_.started());
   if (forking_) {
     find(*forking_)->peer.reset();
     to_fork_.push_front(*forking_);

@@ -204,6 +204,41 @@ TEST(Ending, ALostNodeEndsTheJob) {
   job.node_ended(0);
   EXPECT_EQ(job.ended().exit_code, 12);
   EXPECT_EQ(job.ended().first_cause, "node 1 (node1) is lost: its keeper died: signal 9");
+  EXPECT_EQ(job.ended().help, "run the job again: without a checkpoint it begins from the start");
+}
+
+// What to do names the newest checkpoint if there is one, and claims none otherwise.
+TEST(Ending, OfADivergedJobNamesTheCheckpointFromBefore) {
+  for (const bool saved : {false, true}) {
+    Scenario job = begun(1000);
+    if (saved) {
+      job.train_to(10);
+      job.all_save(10);
+      job.committed(10);
+    }
+    protocol::FromWorker report;
+    report.mutable_failed()->set_exit_code(14);
+    report.mutable_failed()->set_help("lower the rate");
+    job.say(1, report);
+    job.end_nodes();
+    EXPECT_EQ(job.ended().help,
+              saved ? "lower the rate; the newest checkpoint, of step 10, is from before it"
+                    : "lower the rate");
+  }
+}
+
+TEST(Ending, ADaemonThatDiedAndWasStartedAgainIsAnEvent) {
+  Scenario job = begun(1000);
+  for (const int starts : {1, 2}) {
+    protocol::NodeReport report;
+    auto& started = *report.mutable_daemon_started();
+    started.set_name("nursery");
+    started.set_starts(starts);
+    started.set_previous_death("signal 9 (Killed)");
+    job.report(1, report);
+    EXPECT_EQ(job.events("nursery_restarted").size(), starts == 1 ? 0u : 1u);
+  }
+  EXPECT_EQ(job.events("nursery_restarted")[0].reason, "signal 9 (Killed)");
 }
 
 TEST(Ending, AFailedNodeEndsTheJobWithItsCode) {

@@ -47,6 +47,25 @@ TEST(RunFiles, AMetricsLineHasNullForNotANumberAndValidationOnlyOnItsSteps) {
   EXPECT_EQ(line["validation_loss"], 3.25);
 }
 
+TEST(RunFiles, AMetricsLineSaysWhereTheStepsTimeWent) {
+  RecordStep record = step(7);
+  EXPECT_FALSE(json::parse(metrics_line(record)).contains("forward_seconds"));
+  auto& times = *record.step.mutable_times();
+  times.set_data(1);
+  times.set_forward(2);
+  times.set_backward(3);
+  times.set_communication(4);
+  times.set_optimizer(5);
+  times.set_snapshot(6);
+  const json line = json::parse(metrics_line(record));
+  EXPECT_EQ(line["data_seconds"], 1);
+  EXPECT_EQ(line["forward_seconds"], 2);
+  EXPECT_EQ(line["backward_seconds"], 3);
+  EXPECT_EQ(line["communication_seconds"], 4);
+  EXPECT_EQ(line["optimizer_seconds"], 5);
+  EXPECT_EQ(line["snapshot_seconds"], 6);
+}
+
 TEST(RunFiles, AnEventLineHasItsKeysAndWhatItsKindNeeds) {
   Record record;
   record.kind = "worker_died";
@@ -96,13 +115,13 @@ TEST(RunFiles, TheSummarySaysWhatTheJobLostAndWhy) {
 TEST(RunFiles, LinesThatAFullDiskRefusesFollowWhenThereIsRoomAgain) {
   const RunFolder folder;
   PatientFile file(folder.path() / "lines");
-  file.append("one");
+  file.append("one\n");
   const FileSizeLimit limit(6);  // "one\n" and half of the next
-  file.append("two");
-  file.append("three");
+  file.append("two\n");
+  file.append("three\n");
   EXPECT_EQ(read_file(folder.path() / "lines"), "one\n");
   limit.lift();
-  file.append("four");
+  file.append("four\n");
   EXPECT_EQ(read_file(folder.path() / "lines"), "one\ntwo\nthree\nfour\n");
 }
 
@@ -114,9 +133,7 @@ TEST(RunFiles, KnowTheLastStepThatWasWrittenWhole) {
   files.write(step(6));
   files.write(step(7));
   EXPECT_EQ(files.last_written_step(), (std::pair<std::int64_t, std::uint64_t>(7, 2)));
-  LineFile(directory.metrics()).append("{\"step\": 8, \"gen");
-  std::filesystem::resize_file(directory.metrics(),
-                               std::filesystem::file_size(directory.metrics()) - 1);
+  AppendFile(directory.metrics()).append("{\"step\": 8, \"gen");
   EXPECT_EQ(files.last_written_step(), (std::pair<std::int64_t, std::uint64_t>(7, 2)));
 }
 

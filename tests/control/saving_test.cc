@@ -25,7 +25,7 @@ TEST(Saving, CommitsWhenEveryRankHasSaved) {
             (std::vector<std::string>{"shard 0", "shard 1", "shard 2", "shard 3"}));
   job.committed(10);
   ASSERT_EQ(job.events("checkpoint_committed").size(), 1u);
-  const auto& details = job.events("checkpoint_committed")[0].details;
+  const auto details = job.events("checkpoint_committed")[0].details;
   EXPECT_THAT(details, testing::Contains(testing::Pair("stall_seconds", Record::Value(1.5))));
   EXPECT_EQ(job.state.checkpoint->step(), 10);
   EXPECT_TRUE(job.state.saves.empty());

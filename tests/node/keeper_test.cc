@@ -135,11 +135,11 @@ TEST(Keeper, LosesAndDoublesNoReportWhenAgentsAreKilledOneAfterAnother) {
   const auto begin = start_time(pids[1]);
   node.begin(1, {0, 1});
   for (int starts = 1; starts <= 4; ++starts) {
-    const auto agent = node.await_agent(starts);
+    const auto agent = node.await_daemon("agent", starts);
     node.await_step(1, 50 * starts);
     ::kill(static_cast<pid_t>(agent.pid()), SIGKILL);
   }
-  node.await_agent(5);
+  node.await_daemon("agent", 5);
   node.stop();
   node.controller().await([](const protocol::NodeReport& report) {
     return report.worker_report().report().has_finished() && report.worker_report().slot() == 0;
@@ -171,6 +171,7 @@ TEST(Keeper, StartsWorkersWithANewNurseryWhenOneIsKilled) {
   node.await_candidate(1);
   node.await_candidate(2);
   EXPECT_NE(node.child_named("phalanx-nursery"), nursery);
+  EXPECT_EQ(node.await_daemon("nursery", 2).previous_death(), "signal 9 (Killed)");
 }
 
 TEST(Keeper, ReportsANurseryThatKeepsDyingWithItsLastLines) {

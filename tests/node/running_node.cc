@@ -169,11 +169,11 @@ protocol::StepReport RunningNode::await_step(std::uint64_t generation, std::int6
   return state_.await(wanted).worker_report().report().step();
 }
 
-protocol::AgentStarted RunningNode::await_agent(int starts) {
-  const auto wanted = [starts](const NodeReport& report) {
-    return report.agent_started().starts() == starts;
+protocol::DaemonStarted RunningNode::await_daemon(const std::string& name, int starts) {
+  const auto wanted = [&](const NodeReport& report) {
+    return report.daemon_started().name() == name && report.daemon_started().starts() == starts;
   };
-  return state_.await(wanted).agent_started();
+  return state_.await(wanted).daemon_started();
 }
 
 std::vector<pid_t> RunningNode::start_all() {

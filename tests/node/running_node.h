@@ -50,7 +50,7 @@ class RunningNode {
   protocol::WorkerExited await_exited(int slot, std::size_t after = 0);
   protocol::Candidate await_candidate(int slot, std::size_t after = 0);
   protocol::StepReport await_step(std::uint64_t generation, std::int64_t step);
-  protocol::AgentStarted await_agent(int starts);
+  protocol::DaemonStarted await_daemon(const std::string& name, int starts);
   std::size_t reports() const { return state_.reports().size(); }
   // Starts all slots and waits for their candidates: their pids, by slot.
   std::vector<pid_t> start_all();

@@ -73,7 +73,8 @@ class DataParallel : public testing::Test {
       ModelState state(job_.model);
       state.initialize(3);
       protocol::BlackBox black_box{};
-      Stepper stepper(job_, state, data, group, black_box);
+      PhaseClock phases(black_box);
+      Stepper stepper(job_, state, data, group, phases);
       stepper.accumulate_gradients(data.step(0, group->size(), group->rank()));
       if (group->rank() == 0)
         result.assign(stepper.gradients().flat().begin(), stepper.gradients().flat().end());
@@ -89,7 +90,8 @@ class DataParallel : public testing::Test {
       ModelState state(job_.model);
       state.initialize(3);
       protocol::BlackBox black_box{};
-      Stepper stepper(job_, state, data, group, black_box);
+      PhaseClock phases(black_box);
+      Stepper stepper(job_, state, data, group, phases);
       for (int step = 0; step < job_.train.steps; ++step) {
         const auto outcome = stepper.run(false);
         if (group->rank() == 0) result.push_back(outcome.loss);

@@ -1,5 +1,6 @@
 // Workers are killed, at any instant: the survivors go on in their processes, and nobody can tell
 // from the losses or from the final state.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -12,9 +13,18 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Time enough to aim; saves and validations in every volley.
-const Arguments kLong = {"--train.steps=1200", "--checkpoint.every=25",
-                         "--data.validation.every=5"};
+// Saves and validations in every volley.
+class KilledWorkers : public AgainstReference {
+ protected:
+  KilledWorkers()
+      : AgainstReference(
+            {"--train.steps=1200", "--checkpoint.every=25", "--data.validation.every=5"}) {}
+};
+
+class KilledWorkerOfAShortRun : public AgainstReference {
+ protected:
+  KilledWorkerOfAShortRun() : AgainstReference({}) {}
+};
 
 void expect_recovered_by(const LiveRun& run, const std::string& rung) {
   for (const auto& recovery : run.summary()["recoveries"]) EXPECT_EQ(recovery["rung"], rung);
@@ -22,29 +32,21 @@ void expect_recovered_by(const LiveRun& run, const std::string& rung) {
 
 TEST(KilledWorker, IsReplacedAtAnyInstantAndNobodyCanTell) { expect_kills_change_nothing(1, 10); }
 
-TEST(KilledWorker, InTheFinalSaveIsReplacedOrNotNeededAnyMore) {
-  Workshop workshop;
-  LiveRun reference(workshop, "reference");
-  ASSERT_EQ(reference.wait(), 0) << reference.console();
+TEST_F(KilledWorkerOfAShortRun, InTheFinalSaveIsReplacedOrNotNeededAnyMore) {
   Chance chance(2);
   for (int kill = 0; kill < 6; ++kill) {
-    LiveRun run(workshop, "run-" + std::to_string(kill));
+    LiveRun& run = start(fmt::format("run-{}", kill));
     const auto workers = run.training_workers();
     ASSERT_EQ(workers.size(), 4u);
     ASSERT_TRUE(run.await_step(40));
     chance.let_pass(milliseconds(8));
     ::kill(workers[static_cast<std::size_t>(chance.below(4))].pid, SIGKILL);
-    ASSERT_EQ(run.wait(), 0) << run.console();
-    expect_equal(run, reference);
+    expect_the_same_end();
   }
-  expect_nothing_left(workshop);
 }
 
-TEST(KilledWorker, WhoseSuccessorIsKilledWhileItRestoresIsReplacedAgain) {
-  Workshop workshop;
-  LiveRun reference(workshop, "reference", kLong);
-  ASSERT_EQ(reference.wait(), 0) << reference.console();
-  LiveRun run(workshop, "run", kLong);
+TEST_F(KilledWorkers, WhoseSuccessorIsKilledWhileItRestoresIsReplacedAgain) {
+  LiveRun& run = start();
   Chance chance(3);
   for (int round = 0; round < 3; ++round) {
     const auto workers = run.training_workers();
@@ -65,17 +67,11 @@ TEST(KilledWorker, WhoseSuccessorIsKilledWhileItRestoresIsReplacedAgain) {
     ::kill(std::ranges::find_if(all, is_new)->pid, SIGKILL);
     ASSERT_TRUE(run.await_step(run.last_step() + 1));
   }
-  ASSERT_EQ(run.wait(), 0) << run.console();
-  expect_equal(run, reference);
-  expect_no_step_lost_or_doubled(run, 1, 1200);
-  expect_nothing_left(workshop);
+  expect_the_same_end();
 }
 
-TEST(KilledWorker, TwoAtOnceAreReplacedFromAReplica) {
-  Workshop workshop;
-  LiveRun reference(workshop, "reference", kLong);
-  ASSERT_EQ(reference.wait(), 0) << reference.console();
-  LiveRun run(workshop, "run", kLong);
+TEST_F(KilledWorkers, TwoAtOnceAreReplacedFromAReplica) {
+  LiveRun& run = start();
   Chance chance(4);
   for (int round = 0; round < 3; ++round) {
     const auto workers = run.training_workers();
@@ -84,28 +80,20 @@ TEST(KilledWorker, TwoAtOnceAreReplacedFromAReplica) {
     chance.let_pass(milliseconds(10));
     strike(run, workers, {first, (first + 1 + chance.below(3)) % 4});
   }
-  ASSERT_EQ(run.wait(), 0) << run.console();
+  expect_the_same_end();
   expect_recovered_by(run, "replica");
-  expect_equal(run, reference);
-  expect_no_step_lost_or_doubled(run, 1, 1200);
 }
 
-TEST(KilledWorker, AllAtOnceGoBackToTheCheckpointAndTheResultIsTheSame) {
-  Workshop workshop;
-  LiveRun reference(workshop, "reference", kLong);
-  ASSERT_EQ(reference.wait(), 0) << reference.console();
-  LiveRun run(workshop, "run", kLong);
+TEST_F(KilledWorkers, AllAtOnceGoBackToTheCheckpointAndTheResultIsTheSame) {
+  LiveRun& run = start();
   ASSERT_TRUE(run.await_event("checkpoint_committed"));
   Chance chance(5);
   const auto workers = run.training_workers();
   ASSERT_EQ(workers.size(), 4u);
   chance.let_pass(milliseconds(20));
   strike(run, workers, {0, 1, 2, 3});
-  ASSERT_EQ(run.wait(), 0) << run.console();
+  expect_the_same_end();
   EXPECT_EQ(run.summary()["recoveries"][0]["rung"], "checkpoint");
-  expect_equal(run, reference);
-  expect_no_step_lost_or_doubled(run, 1, 1200);
-  expect_nothing_left(workshop);
 }
 
 }  // namespace

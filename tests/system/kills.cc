@@ -9,6 +9,18 @@ namespace phalanx::system_test {
 
 using std::chrono::milliseconds;
 
+void AgainstReference::SetUp() {
+  reference_.emplace(workshop, "reference", arguments_);
+  ASSERT_EQ(reference_->wait(), 0) << reference_->console();
+}
+
+void AgainstReference::expect_the_same_end() {
+  ASSERT_EQ(run_->wait(), 0) << run_->console();
+  expect_equal(*run_, *reference_);
+  expect_no_step_lost_or_doubled(*run_, 1, reference_->last_step());
+  expect_nothing_left(workshop);
+}
+
 void strike(LiveRun& run, const std::vector<WorkerProcess>& workers,
             const std::vector<int>& ranks) {
   const std::size_t restored = run.events("restored").size();

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <iostream>
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -24,6 +27,27 @@ class Chance {
 
  private:
   std::mt19937 random_;
+};
+
+// A job that nobody disturbs, and the same job to be struck: they must come to the same.
+class AgainstReference : public ::testing::Test {
+ protected:
+  // `arguments` are time enough to aim.
+  explicit AgainstReference(Arguments arguments) : arguments_(std::move(arguments)) {}
+
+  void SetUp() override;  // the undisturbed run, from start to end
+  // Starts the other.
+  LiveRun& start(const std::string& name = "run") {
+    return run_.emplace(workshop, name, arguments_);
+  }
+  // It ends like the undisturbed one, with nothing lost, doubled or left behind.
+  void expect_the_same_end();
+
+  Workshop workshop;
+
+ private:
+  const Arguments arguments_;
+  std::optional<LiveRun> reference_, run_;
 };
 
 // Kills the workers of these ranks at once, waits until the job has gone on, and looks whether all

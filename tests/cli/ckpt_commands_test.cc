@@ -1,12 +1,10 @@
-#include "launcher/cli/ckpt_commands.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "checkpoint/error.h"
-#include "saved_state.h"
+#include "launcher/error.h"
+#include "tests/checkpoint/saved_state.h"
+#include "tests/cli/command_output.h"
 
 namespace phalanx::checkpoint {
 namespace {
@@ -14,20 +12,9 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
-// What `phalanx ckpt ARGUMENTS` prints.
 std::string run(std::vector<std::string> arguments) {
-  CLI::App app;
-  launcher::add_ckpt_commands(app);
-  std::ranges::reverse(arguments);
-  arguments.push_back("ckpt");
-  testing::internal::CaptureStdout();
-  try {
-    app.parse(arguments);
-  } catch (...) {
-    std::cout << testing::internal::GetCapturedStdout();
-    throw;
-  }
-  return testing::internal::GetCapturedStdout();
+  arguments.insert(arguments.begin(), "ckpt");
+  return launcher::output_of(arguments);
 }
 
 TEST(CkptCommands, ListTheCheckpointsOfARunWithTheirState) {
@@ -72,10 +59,24 @@ TEST(CkptCommands, VerifyPassesAWholeCheckpointAndNamesTheDamageOfAnother) {
   }
 }
 
-TEST(CkptCommands, SayWhatTheyExpectedWhereThereIsNoCheckpoint) {
+TEST(CkptCommands, OfARunWithoutACheckpointSaySo) {
   const TemporaryFolder output;
-  EXPECT_THROW(run({"inspect", output.path()}), CheckpointError);
-  EXPECT_THROW(run({"verify", output / "missing"}), CheckpointError);
+  std::filesystem::create_directory(output / "checkpoints");
+  EXPECT_THAT(run({"ls", output.path()}), HasSubstr("no checkpoints yet"));
+  EXPECT_EQ(json::parse(run({"ls", output.path(), "--json"})), json::array());
+  for (const auto* command : {"inspect", "verify"})
+    EXPECT_THAT(launcher::error_of<CheckpointError>({"ckpt", command, output.path()}),
+                HasSubstr("found none | a run saves"));
+}
+
+TEST(CkptCommands, RefuseAFolderThatIsNoRunAndOneThatIsNotThere) {
+  const TemporaryFolder output;
+  for (const auto* command : {"ls", "inspect", "verify"}) {
+    EXPECT_THAT(launcher::error_of<launcher::RefusedError>({"ckpt", command, output.path()}),
+                HasSubstr("found neither a job of a run nor checkpoints/ in it | name the folder"));
+    EXPECT_THAT(launcher::error_of<launcher::RefusedError>({"ckpt", command, output / "missing"}),
+                HasSubstr("found nothing | name the folder"));
+  }
 }
 
 }  // namespace

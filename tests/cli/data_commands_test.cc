@@ -1,11 +1,11 @@
-#include "launcher/cli/data_commands.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
-#include <nlohmann/json.hpp>
-
+#include "base/error.h"
 #include "data/error.h"
+#include "launcher/error.h"
+#include "tests/cli/command_output.h"
 #include "tests/data/temporary_folder.h"
 
 namespace phalanx::launcher {
@@ -14,26 +14,6 @@ namespace {
 using data::python_source;
 using data::TemporaryFolder;
 using testing::HasSubstr;
-
-// What `phalanx ARGUMENTS...` prints on stdout.
-std::string output_of(std::vector<std::string> arguments) {
-  CLI::App app;
-  add_data_commands(app);
-  std::reverse(arguments.begin(), arguments.end());
-  testing::internal::CaptureStdout();
-  try {
-    app.parse(arguments);
-  } catch (...) {
-    testing::internal::GetCapturedStdout();
-    throw;
-  }
-  return testing::internal::GetCapturedStdout();
-}
-
-nlohmann::json json_of(std::vector<std::string> arguments) {
-  arguments.push_back("--json");
-  return nlohmann::json::parse(output_of(std::move(arguments)));
-}
 
 class DataCommands : public testing::Test {
  protected:
@@ -94,10 +74,31 @@ TEST_F(DataCommands, BaselinePrintsTheTable) {
 
 TEST_F(DataCommands, ThrowWhatWentWrong) {
   EXPECT_THROW(output_of({"data", "inspect", train}), DataError);
-  EXPECT_THROW(output_of({"data"}), CLI::ParseError);
-  EXPECT_THROW(output_of({"data", "prepare", train}), CLI::ParseError);
+  EXPECT_THROW(output_of({"data"}), RefusedError);
+  EXPECT_THROW(output_of({"data", "prepare", train}), RefusedError);
   EXPECT_THROW(output_of({"data", "prepare", train, "--output", train, "--validation-output", "x"}),
-               CLI::ParseError);
+               RefusedError);
+}
+
+TEST_F(DataCommands, PrepareNamesTheTokenizersThereAre) {
+  EXPECT_THAT(error_of<RefusedError>({"data", "prepare", (folder / "in").string(), "--output",
+                                      train, "--tokenizer", "bpe"}),
+              HasSubstr("--tokenizer: expected bytes, found `bpe`"));
+}
+
+TEST_F(DataCommands, PrepareReplacesNoPipeAndNoFolderAndReadsNothingBefore) {
+  const std::string pipe = (folder / "pipe").string();
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const std::string missing = (folder / "missing").string();
+  EXPECT_THAT(error_of<StorageError>({"data", "prepare", missing, "--output", pipe}),
+              HasSubstr("pipe: expected the name of a file to write, found a device"));
+  EXPECT_THAT(
+      error_of<StorageError>({"data", "prepare", missing, "--output", (folder / "in").string()}),
+      HasSubstr("found a folder"));
+  EXPECT_THAT(error_of<StorageError>({"data", "prepare", missing, "--output", train,
+                                      "--validation-output", pipe, "--validation-fraction", "0.5"}),
+              HasSubstr("found a device"));
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
 }
 
 }  // namespace

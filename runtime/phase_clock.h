@@ -1,0 +1,35 @@
+#pragma once
+
+#include <array>
+
+#include "base/clock.h"
+#include "protocol/black_box.h"
+
+namespace phalanx::runtime {
+
+// Where a worker's time goes: at every moment it is in one phase, which its black box shows.
+class PhaseClock {
+ public:
+  // Seconds by phase.
+  using Seconds = std::array<double, protocol::kPhases>;
+
+  // `black_box` outlives it.
+  explicit PhaseClock(protocol::BlackBox& black_box) : black_box_(black_box) {}
+
+  // Leaves the phase of before.
+  void enter(protocol::Phase phase);
+  // The step being worked on, from 1.
+  void begin_step(std::int64_t step);
+  // The seconds of each phase since the last call (or the start), the present one's up to now.
+  Seconds take();
+
+ private:
+  void settle(Clock::time_point now);
+
+  protocol::BlackBox& black_box_;
+  protocol::Phase phase_ = protocol::Phase::kStarting;
+  Clock::time_point since_ = Clock::now();
+  Seconds seconds_{};
+};
+
+}  // namespace phalanx::runtime
