@@ -12,8 +12,7 @@ namespace {
 
 // One set of instructions for all of this file, so that everything in it can be inlined; a compiler
 // takes those for bf16 only where their intrinsics stand, that is in PairUnits.
-#define PHALANX_AVX512 \
-  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")))
+#define PHALANX_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")))
 #define PHALANX_AVX512_INLINE inline __attribute__((always_inline)) PHALANX_AVX512
 #define PHALANX_UNROLL _Pragma("GCC unroll 16")
 
@@ -192,8 +191,8 @@ PHALANX_AVX512_INLINE void pack_transposed(Lines<T> from, std::int64_t lines, st
   for (; k > 0; k -= kLanes * Units::kElements) {
     __m512i block[kLanes];
     PHALANX_UNROLL for (int i = 0; i < kLanes; ++i) {
-      block[i] = i < lines ? Units::along(from.data + i * from.line_stride, k)
-                           : _mm512_setzero_si512();
+      block[i] =
+          i < lines ? Units::along(from.data + i * from.line_stride, k) : _mm512_setzero_si512();
     }
     transpose(block);
     const std::int64_t units = (k + Units::kElements - 1) / Units::kElements;
@@ -227,7 +226,11 @@ bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf
 
 template <class Units>
 constexpr MicroKernel kernel(const char* name, bool (*runs_here)()) {
-  return {name, Units::kType, runs_here, any_tile<Units>, pack<Units, float>,
+  return {name,
+          Units::kType,
+          runs_here,
+          any_tile<Units>,
+          pack<Units, float>,
           pack<Units, c10::BFloat16>};
 }
 

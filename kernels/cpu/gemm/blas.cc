@@ -1,43 +1,26 @@
-#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/gemm/gemm.h"
 
 extern "C" {
-void sgemm_(const char* transa, const char* transb, const int* m, const int* n, const int* k,
-            const float* alpha, const float* a, const int* lda, const float* b, const int* ldb,
-            const float* beta, float* c, const int* ldc);
 void dgemm_(const char* transa, const char* transb, const int* m, const int* n, const int* k,
             const double* alpha, const double* a, const int* lda, const double* b, const int* ldb,
             const double* beta, double* c, const int* ldc);
 }
 
 namespace phalanx::kernels {
-namespace {
 
 // BLAS is column-major, where our c is c^T = b^T a^T: the operands change places and keep their
 // flags.
-template <class T, class Blas>
-void call(Blas blas, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, Matrix<const T> a,
-          Matrix<const T> b, T beta, Matrix<T> c) {
-  const auto flag = [](const Matrix<const T>& x) {
+void gemm(std::int64_t m, std::int64_t n, std::int64_t k, double alpha, Matrix<const double> a,
+          Matrix<const double> b, double beta, Matrix<double> c) {
+  const auto flag = [](const Matrix<const double>& x) {
     return x.transpose == Transpose::kYes ? 'T' : 'N';
   };
   const char flag_a = flag(a), flag_b = flag(b);
   const int rows = static_cast<int>(n), columns = static_cast<int>(m), inner = static_cast<int>(k);
   const int lda = static_cast<int>(a.stride), ldb = static_cast<int>(b.stride),
             ldc = static_cast<int>(c.stride);
-  blas(&flag_b, &flag_a, &rows, &columns, &inner, &alpha, b.data, &ldb, a.data, &lda, &beta, c.data,
-       &ldc);
-}
-
-}  // namespace
-
-void gemm(std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix<const float> a,
-          Matrix<const float> b, float beta, Matrix<float> c) {
-  call(sgemm_, m, n, k, alpha, a, b, beta, c);
-}
-
-void gemm(std::int64_t m, std::int64_t n, std::int64_t k, double alpha, Matrix<const double> a,
-          Matrix<const double> b, double beta, Matrix<double> c) {
-  call(dgemm_, m, n, k, alpha, a, b, beta, c);
+  dgemm_(&flag_b, &flag_a, &rows, &columns, &inner, &alpha, b.data, &ldb, a.data, &lda, &beta,
+         c.data, &ldc);
 }
 
 }  // namespace phalanx::kernels

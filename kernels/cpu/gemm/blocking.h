@@ -7,17 +7,11 @@
 
 namespace phalanx::kernels {
 
-#ifndef KDB
-#define KDB 768
-#endif
-#ifndef KRB
-#define KRB 1020
-#endif
 // The largest part of k, in units, that is taken at a time: its panel of b stays in the second
 // level of cache while rows of a pass by.
-constexpr std::int64_t kDepthBlock = KDB;
+constexpr std::int64_t kDepthBlock = 768;
 // Rows of a that are taken at a time: their units of one depth block stay in the third level.
-constexpr std::int64_t kRowBlock = KRB;
+constexpr std::int64_t kRowBlock = 1020;
 static_assert(kRowBlock % kTileRows == 0);
 
 constexpr std::int64_t blocks_of(std::int64_t size, std::int64_t block) {

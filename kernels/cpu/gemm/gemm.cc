@@ -103,14 +103,17 @@ class RightOperand {
  public:
   RightOperand(const MicroKernel& kernel, Workspace& memory, Matrix<const T> b, std::int64_t rows,
                std::int64_t k, std::int64_t n)
-      : kernel_(kernel), memory_(memory), lines_(columns_of(b)), k_(k), n_(n),
+      : kernel_(kernel),
+        memory_(memory),
+        lines_(columns_of(b)),
+        k_(k),
+        n_(n),
         in_place_(is_unit<T>(kernel) && kernel.elements_per_unit() == 1 &&
                   lines_.line_stride == 1 && rows < kRowsWorthPackingB) {}
 
   void place(Tile& tile, const DepthBlocks& blocks, std::int64_t block, std::int64_t panel) {
     const std::int64_t per_unit = kernel_.elements_per_unit();
-    const auto at =
-        lines_.from(panel * kTileColumns, blocks.first(block) * per_unit);
+    const auto at = lines_.from(panel * kTileColumns, blocks.first(block) * per_unit);
     if (in_place_) {
       tile.b = reinterpret_cast<const Unit*>(at.data);
       tile.b_depth = at.k_stride;
@@ -172,7 +175,11 @@ class Destination<c10::BFloat16> {
  public:
   Destination(Workspace& memory, Matrix<c10::BFloat16> c, float alpha, float beta, Range rows,
               std::int64_t columns, std::int64_t blocks)
-      : c_(c), alpha_(alpha), beta_(beta), rows_(rows), blocks_(blocks),
+      : c_(c),
+        alpha_(alpha),
+        beta_(beta),
+        rows_(rows),
+        blocks_(blocks),
         // One block: each tile is rounded at once, and the next one takes its place.
         row_(blocks == 1 ? 0 : columns),
         sums_(memory.floats(blocks == 1 ? kTileRows * kTileColumns : rows.size * columns)) {}
@@ -216,7 +223,8 @@ void blocked_product(const MicroKernel& kernel, std::int64_t m, std::int64_t n, 
     Destination<C> destination(workspaces().c, c, alpha, beta, rows, n, blocks.count);
     for (std::int64_t d = 0; d < blocks.count; ++d) {
       const std::int64_t at = blocks.first(d) * per_unit;
-      left.prepare(rows_of(a).from(top, at), rows.size, std::min(blocks.depth(d) * per_unit, k - at));
+      left.prepare(rows_of(a).from(top, at), rows.size,
+                   std::min(blocks.depth(d) * per_unit, k - at));
       for (std::int64_t column = 0; column < n; column += kTileColumns) {
         right.place(tile, blocks, d, column / kTileColumns);
         tile.columns = std::min(kTileColumns, n - column);
@@ -236,8 +244,8 @@ template <class A, class B, class C>
 void gemm_with(const MicroKernel& kernel, std::int64_t m, std::int64_t n, std::int64_t k,
                float alpha, Matrix<const A> a, Matrix<const B> b, float beta, Matrix<C> c) {
   check(c.transpose == Transpose::kNo, "gemm: c is written as it lies");
-  blocked_product(kernel, m, n, k, alpha, a,
-                  RightOperand<B>(kernel, workspaces().b, b, m, k, n), beta, c);
+  blocked_product(kernel, m, n, k, alpha, a, RightOperand<B>(kernel, workspaces().b, b, m, k, n),
+                  beta, c);
 }
 
 template <class A, class B, class C>
@@ -255,14 +263,14 @@ void gemm(std::int64_t m, float alpha, Matrix<const A> a, const PackedMatrix& b,
   blocked_product(b.kernel(), m, b.columns(), b.rows(), alpha, a, PackedRightOperand(b), beta, c);
 }
 
-#define PHALANX_INSTANTIATE(A, B, C)                                                             \
-  template void gemm(std::int64_t, std::int64_t, std::int64_t, float, Matrix<const A>,           \
-                     Matrix<const B>, float, Matrix<C>);                                         \
-  template void gemm_with(const MicroKernel&, std::int64_t, std::int64_t, std::int64_t, float,   \
+#define PHALANX_INSTANTIATE(A, B, C)                                                           \
+  template void gemm(std::int64_t, std::int64_t, std::int64_t, float, Matrix<const A>,         \
+                     Matrix<const B>, float, Matrix<C>);                                       \
+  template void gemm_with(const MicroKernel&, std::int64_t, std::int64_t, std::int64_t, float, \
                           Matrix<const A>, Matrix<const B>, float, Matrix<C>);
-#define PHALANX_INSTANTIATE_ALL(A, C)                                          \
-  PHALANX_INSTANTIATE(A, float, C)                                             \
-  PHALANX_INSTANTIATE(A, c10::BFloat16, C)                                     \
+#define PHALANX_INSTANTIATE_ALL(A, C)      \
+  PHALANX_INSTANTIATE(A, float, C)         \
+  PHALANX_INSTANTIATE(A, c10::BFloat16, C) \
   template void gemm(std::int64_t, float, Matrix<const A>, const PackedMatrix&, float, Matrix<C>);
 
 PHALANX_INSTANTIATE_ALL(float, float)

@@ -12,7 +12,7 @@ class PackedMatrix;
 struct MicroKernel;
 
 // c [m, n] = alpha * a [m, k] * b [k, n] + beta * c; with beta 0, c need not be initialised.
-
+//
 // In fp32 where a and b are, else with both rounded to bf16 (where the processor multiplies that;
 // else in fp32) and summed in fp32. A, B and C: float or BFloat16. An element's sum has an order
 // that k alone decides: products of any part of the rows or columns give the same bits. Runs in the

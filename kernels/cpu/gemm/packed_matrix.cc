@@ -20,8 +20,7 @@ void PackedMatrix::pack(Matrix<const T> b) {
     for (std::int64_t p = 0; p < panels_; ++p) {
       const std::int64_t column = p * kTileColumns, at = blocks_.first(d) * per_unit;
       pack_units(*kernel_, lines.from(column, at), std::min(kTileColumns, n_ - column),
-                 std::min(blocks_.depth(d) * per_unit, k_ - at), kTileColumns,
-                 memory_.get() + (panel(d, p) - memory_.get()));
+                 std::min(blocks_.depth(d) * per_unit, k_ - at), kTileColumns, panel(d, p));
     }
 }
 

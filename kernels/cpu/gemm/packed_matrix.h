@@ -30,6 +30,7 @@ class PackedMatrix {
  public:
   PackedMatrix(const MicroKernel& kernel, std::int64_t k, std::int64_t n);
 
+  // b [k, n] of float or BFloat16.
   template <class T>
   void pack(Matrix<const T> b);
 
@@ -37,9 +38,9 @@ class PackedMatrix {
   std::int64_t columns() const { return n_; }
   const MicroKernel& kernel() const { return *kernel_; }
   // Units [depth of the block, kTileColumns].
-  const Unit* panel(std::int64_t depth_block, std::int64_t index) const {
-    return memory_.get() +
-           kTileColumns * (panels_ * blocks_.first(depth_block) + index * blocks_.depth(depth_block));
+  Unit* panel(std::int64_t depth_block, std::int64_t index) const {
+    return memory_.get() + kTileColumns * (panels_ * blocks_.first(depth_block) +
+                                           index * blocks_.depth(depth_block));
   }
 
  private:
