@@ -11,7 +11,10 @@ namespace {
 template <class T>
 PHALANX_INLINE void forward(const T* gate, const T* up, T* y, std::int64_t count) {
 #pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) y[i] = gate[i] * up[i] / (T(1) + exponential(-gate[i]));
+  for (std::int64_t i = 0; i < count; ++i) {
+    const T g = gate[i], sigmoid = T(1) / (T(1) + exponential(-g));
+    y[i] = g * up[i] * sigmoid;
+  }
 }
 
 template <class T>
