@@ -3,7 +3,7 @@
 #include <ATen/ops/empty.h>
 
 #include "kernels/cpu/dispatch.h"
-#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/gemm/gemm.h"
 
 namespace phalanx::kernels {
 namespace {

@@ -66,6 +66,11 @@ void declare(CLI::App& parser, const Option& option) {
       option.target);
 }
 
+std::string range_of(const Option& option) {
+  if (option.most == Option().most) return fmt::format("at least {}", option.least);
+  return fmt::format("a number from {} to {}", option.least, option.most);
+}
+
 void check_value(const std::string& program, const Option& option, const std::string& see) {
   const auto& allowed = option.allowed;
   std::visit(
@@ -77,9 +82,10 @@ void check_value(const std::string& program, const Option& option, const std::st
                                            fmt::join(allowed, " or "), *target),
                                did_you_mean(*target, allowed, "these are all there are today"));
         } else if constexpr (std::is_arithmetic_v<Target> && !std::is_same_v<Target, bool>) {
-          if (static_cast<double>(*target) < option.least)
-            throw RefusedError(fmt::format("{}: {}: expected at least {}, found {}", program,
-                                           option.name, option.least, *target),
+          const auto number = static_cast<double>(*target);
+          if (number < option.least || number > option.most)
+            throw RefusedError(fmt::format("{}: {}: expected {}, found {}", program, option.name,
+                                           range_of(option), *target),
                                see);
         }
       },

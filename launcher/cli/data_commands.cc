@@ -124,7 +124,8 @@ Subcommand prepare_command() {
             .value = "X",
             .text = "How much of the documents that part is, between 0 and 1",
             .target = &options.validation_fraction,
-            .least = 0}},
+            .least = 0,
+            .most = 1}},
       .examples = {"data prepare my_texts/ --output corpus/train.tokens",
                    "data prepare src/ --pattern '*.py' --output train.tokens --validation-output "
                    "validation.tokens --validation-fraction 0.05",

@@ -22,7 +22,7 @@ struct Option {
   Target target;      // holds the default
   bool required = false;
   std::vector<std::string> allowed = {};  // values; empty: any
-  double least = -1e300;                  // of a number
+  double least = -1e300, most = 1e300;    // of a number
 };
 
 // A command of phalanx, as data.

@@ -54,6 +54,9 @@ TEST(CommandLine, RefusesAValueThatIsNoneOfTheOptions) {
   EXPECT_THAT(error_of<RefusedError>({"generate", "--tokens", "-1"}),
               HasSubstr("--tokens: expected at least 0, found -1"));
   EXPECT_THAT(error_of<RefusedError>({"generate", "--tokens", "many"}), HasSubstr("--tokens"));
+  EXPECT_THAT(error_of<RefusedError>(
+                  {"data", "prepare", "in", "--output", "out", "--validation-fraction", "2"}),
+              HasSubstr("--validation-fraction: expected a number from 0 to 1, found 2"));
   EXPECT_THAT(error_of<RefusedError>({"run"}), HasSubstr("JOB"));
 }
 

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+
+namespace phalanx::kernels {
+
+enum class Transpose { kNo, kYes };
+
+// A row-major matrix, or its transpose, in someone else's memory; `stride` is the distance of its
+// rows in elements.
+template <class T>
+struct Matrix {
+  T* data;
+  std::int64_t stride;
+  Transpose transpose = Transpose::kNo;
+};
+
+}  // namespace phalanx::kernels
