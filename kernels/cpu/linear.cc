@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/gemm/gemm.h"
+#include "kernels/cpu/simd.h"
 
 namespace phalanx::kernels {
 namespace {
@@ -17,19 +18,23 @@ at::Tensor empty_rows(const at::Tensor& like, std::int64_t width) {
 }
 
 void check_operands(const at::Tensor& rows, const at::Tensor& weight, std::int64_t width) {
-  check(rows.is_contiguous() && weight.is_contiguous() && rows.size(-1) == width &&
-            rows.scalar_type() == weight.scalar_type(),
-        "linear: operands must be contiguous, of one type, and fit the weight [outputs, inputs]");
+  check(rows.is_contiguous() && weight.is_contiguous() && rows.size(-1) == width,
+        "linear: operands must be contiguous and fit the weight [outputs, inputs]");
+}
+
+void check_same_type(const at::Tensor& a, const at::Tensor& b) {
+  check(a.scalar_type() == b.scalar_type(), "linear: operands must be of one type");
 }
 
 // y = x weight^T + beta * y
 void product(const at::Tensor& x, const at::Tensor& weight, int beta, at::Tensor& y) {
   const std::int64_t outputs = weight.size(0), inputs = weight.size(1);
   check_operands(x, weight, inputs);
-  for_element_type(x, [&]<class T>(T) {
-    gemm(rows_of(x), outputs, inputs, T(1), Matrix<const T>{x.const_data_ptr<T>(), inputs},
-         Matrix<const T>{weight.const_data_ptr<T>(), inputs, Transpose::kYes}, static_cast<T>(beta),
-         Matrix<T>{y.mutable_data_ptr<T>(), outputs});
+  check_same_type(x, weight);
+  for_activation_type(x, [&]<class T>(T) {
+    gemm(rows_of(x), outputs, inputs, Wide<T>(1), Matrix<const T>{x.const_data_ptr<T>(), inputs},
+         Matrix<const T>{weight.const_data_ptr<T>(), inputs, Transpose::kYes},
+         static_cast<Wide<T>>(beta), Matrix<T>{y.mutable_data_ptr<T>(), outputs});
   });
 }
 
@@ -37,9 +42,10 @@ void product(const at::Tensor& x, const at::Tensor& weight, int beta, at::Tensor
 void input_gradient(const at::Tensor& dy, const at::Tensor& weight, int beta, at::Tensor& dx) {
   const std::int64_t outputs = weight.size(0), inputs = weight.size(1);
   check_operands(dy, weight, outputs);
-  for_element_type(dy, [&]<class T>(T) {
-    gemm(rows_of(dy), inputs, outputs, T(1), Matrix<const T>{dy.const_data_ptr<T>(), outputs},
-         Matrix<const T>{weight.const_data_ptr<T>(), inputs}, static_cast<T>(beta),
+  check_same_type(dy, weight);
+  for_activation_type(dy, [&]<class T>(T) {
+    gemm(rows_of(dy), inputs, outputs, Wide<T>(1), Matrix<const T>{dy.const_data_ptr<T>(), outputs},
+         Matrix<const T>{weight.const_data_ptr<T>(), inputs}, static_cast<Wide<T>>(beta),
          Matrix<T>{dx.mutable_data_ptr<T>(), inputs});
   });
 }
@@ -72,11 +78,12 @@ void add_linear_backward_weight(const at::Tensor& dy, const at::Tensor& x, at::T
   const std::int64_t outputs = dweight.size(0), inputs = dweight.size(1);
   check_operands(dy, dweight, outputs);
   check_operands(x, dweight, inputs);
-  for_element_type(dy, [&]<class T>(T) {
-    gemm(outputs, inputs, rows_of(x), T(1),
+  check_same_type(dy, x);
+  for_activation_type(dy, [&]<class T>(T) {
+    gemm(outputs, inputs, rows_of(x), Wide<T>(1),
          Matrix<const T>{dy.const_data_ptr<T>(), outputs, Transpose::kYes},
-         Matrix<const T>{x.const_data_ptr<T>(), inputs}, T(1),
-         Matrix<T>{dweight.mutable_data_ptr<T>(), inputs});
+         Matrix<const T>{x.const_data_ptr<T>(), inputs}, Wide<T>(1),
+         Matrix<Wide<T>>{dweight.mutable_data_ptr<Wide<T>>(), inputs});
   });
 }
 

@@ -3,6 +3,7 @@
 #include "kernels/attention.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/embedding.h"
+#include "kernels/linear.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rope.h"
 #include "kernels/swiglu.h"
@@ -60,6 +61,23 @@ TEST(Bf16, CrossEntropyAndItsGradient) {
   const auto targets = at::arange(64, at::kLong);
   EXPECT_NEAR(cross_entropy(found, targets) / cross_entropy(expected, targets), 1, 1e-6);
   EXPECT_LE(relative_error(found, expected), kRoundedOnce);
+}
+
+TEST(Bf16, LinearAndItsGradients) {
+  const auto x = bf16({5, 70}, 1), weight = bf16({11, 70}, 2), dy = bf16({5, 11}, 3);
+  const auto residual = bf16({5, 11}, 4);
+  EXPECT_LE(relative_error(kernels::linear(x, weight), kernels::linear(fp32(x), fp32(weight))),
+            kRoundedOnce);
+  EXPECT_LE(relative_error(linear_plus(x, weight, residual),
+                           linear_plus(fp32(x), fp32(weight), fp32(residual))),
+            kRoundedOnce);
+  EXPECT_LE(relative_error(linear_backward_input(dy, weight),
+                           linear_backward_input(fp32(dy), fp32(weight))),
+            kRoundedOnce);
+  auto found = numbers({11, 70}, 5, at::kFloat), expected = found.clone();
+  add_linear_backward_weight(dy, x, found);
+  add_linear_backward_weight(fp32(dy), fp32(x), expected);
+  EXPECT_LE(relative_error(found, expected), 1e-6);
 }
 
 TEST(Bf16, Embedding) {
