@@ -1,5 +1,7 @@
 #include "protocol/run_directory.h"
 
+#include <fmt/format.h>
+
 namespace phalanx::protocol {
 
 std::filesystem::path RunDirectory::job_of(int attempt) const {
@@ -21,6 +23,10 @@ std::filesystem::path RunDirectory::decisions(int attempt) const {
 
 std::filesystem::path RunDirectory::generation(std::uint64_t number) const {
   return control() / ("generation-" + std::to_string(number));
+}
+
+std::filesystem::path RunDirectory::trace(std::uint64_t id) const {
+  return root_ / "trace" / fmt::format("{:x}", id);
 }
 
 }  // namespace phalanx::protocol

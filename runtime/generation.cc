@@ -26,7 +26,8 @@ int rank_of(const protocol::Roster& roster, const protocol::Start& start) {
 }
 
 comm::Membership membership(const protocol::Roster& roster, const protocol::Start& start,
-                            FileDescriptor memory, protocol::BlackBox& black_box) {
+                            FileDescriptor memory, protocol::BlackBox& black_box,
+                            protocol::SpanRing& spans) {
   comm::Membership membership;
   membership.generation = roster.generation();
   membership.rank = rank_of(roster, start);
@@ -37,6 +38,7 @@ comm::Membership membership(const protocol::Roster& roster, const protocol::Star
   membership.deadline = kCommDeadline;
   membership.node_memory = std::move(memory);
   membership.black_box = &black_box;
+  membership.spans = &spans;
   return membership;
 }
 
@@ -60,7 +62,8 @@ Generation::Generation(Worker& worker, Summons summons)
   worker_.black_box.generation = roster_.generation();
   worker_.phases.enter(Phase::kConnecting);
   communicator_ = worker_.endpoint.join(membership(
-      roster_, worker_.keeper.start(), std::move(summons.node_memory), worker_.black_box));
+      roster_, worker_.keeper.start(), std::move(summons.node_memory), worker_.black_box,
+      worker_.tracer.spans()));
   std::vector<int> all(static_cast<std::size_t>(roster_.places_size()));
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
   world_ = communicator_->make_group(all);
@@ -99,6 +102,7 @@ bool Generation::settle(Stepper& stepper) {
 }
 
 bool Generation::step(Stepper& stepper) {
+  worker_.tracer.begin_step(worker_.holding.state.progress.step + 1);
   const auto begin = Clock::now();
   const std::int64_t tokens_before = worker_.holding.state.progress.tokens;
   const StepOutcome outcome = stepper.run(worker_.keeper.stop_requested());
@@ -114,6 +118,8 @@ bool Generation::step(Stepper& stepper) {
       ledger.seconds;
   ledger.phases = worker_.phases.take();
   conclude(stepper, outcome.stop);
+  worker_.phases.end_step();
+  worker_.tracer.end_step(worker_.holding.state.progress.step, rank_);
   return outcome.stop;
 }
 
@@ -148,6 +154,7 @@ void Generation::report() {
 }
 
 void Generation::finish() {
+  worker_.tracer.finish(rank_);
   worker_.saving.finish();
   worker_.phases.enter(Phase::kLeaving);
   protocol::FromWorker message;

@@ -9,6 +9,7 @@
 #include "runtime/restore.h"
 #include "runtime/saving.h"
 #include "runtime/step.h"
+#include "runtime/tracer.h"
 
 namespace phalanx::runtime {
 
@@ -22,6 +23,7 @@ struct Worker {
   TrainingData& data;
   Holding& holding;
   Saving& saving;
+  Tracer& tracer;
   std::optional<double> peak_flops_per_second;  // of its threads; the reporter knows, after a step
 };
 

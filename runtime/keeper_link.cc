@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/check.h"
 #include "base/error.h"
 
@@ -57,6 +59,13 @@ void KeeperLink::on_abort(std::uint64_t generation, OnAbort callback) {
     on_abort_(newest_abort_.rank(), newest_abort_.reason());
 }
 
+std::vector<protocol::Trace> KeeperLink::take_traces() {
+  if (!traces_wanted_.load(std::memory_order_relaxed)) return {};
+  const std::lock_guard lock(mutex_);
+  traces_wanted_ = false;
+  return std::exchange(traces_, {});
+}
+
 void KeeperLink::read_messages() {
   while (true) {
     Frame frame;
@@ -73,6 +82,10 @@ void KeeperLink::take(protocol::ToWorker message, std::vector<FileDescriptor> de
   const std::lock_guard lock(mutex_);
   if (message.has_stop()) stop_requested_ = true;
   if (message.has_leave()) leave_ = true;
+  if (message.has_trace()) {
+    traces_.push_back(message.trace());
+    traces_wanted_ = true;
+  }
   if (message.has_abort()) {
     newest_abort_ = message.abort();
     if (on_abort_ && newest_abort_.generation() >= watched_generation_)

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "base/frame.h"
 #include "protocol/messages.pb.h"
@@ -44,6 +45,9 @@ class KeeperLink {
   // The run has been asked to save and stop.
   bool stop_requested() const { return stop_requested_; }
 
+  // The requests for traces since the last call; looks at one flag when there are none.
+  std::vector<protocol::Trace> take_traces();
+
  private:
   void read_messages();
   void take(protocol::ToWorker message, std::vector<FileDescriptor> descriptors);
@@ -59,6 +63,8 @@ class KeeperLink {
   std::uint64_t watched_generation_ = 0;
   OnAbort on_abort_;
   std::atomic<bool> stop_requested_ = false;
+  std::atomic<bool> traces_wanted_ = false;
+  std::vector<protocol::Trace> traces_;
   std::jthread reader_;
 };
 

@@ -142,8 +142,9 @@ int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
   TrainingData data(job);
   Holding holding(job.model);
   Saving saving(job, keeper.start().attempt(), keeper);
-  PhaseClock phases(black_box);
-  Worker worker{job, keeper, black_box, phases, *endpoint, data, holding, saving, {}};
+  Tracer tracer(keeper);
+  PhaseClock phases(black_box, &tracer.spans());
+  Worker worker{job, keeper, black_box, phases, *endpoint, data, holding, saving, tracer, {}};
   serve(worker);
   saving.finish();
   return static_cast<int>(ExitCode::kDone);

@@ -49,7 +49,7 @@ Engine::Engine(Membership membership, Listener& listener)
       memory_(membership_.node_memory, static_cast<int>(local_ranks_.size()),
               place_of(local_ranks_, membership_.rank)),
       watch_(membership_, local_ranks_, memory_),
-      recorder_(membership_.black_box),
+      recorder_(membership_.black_box, membership_.spans),
       crowded_(more_ranks_than_cores(membership_)) {
   Control& own = memory_.own();
   if (local_ranks_.size() < membership_.peers.size())
@@ -71,7 +71,7 @@ void Engine::submit(const std::shared_ptr<PendingOperation>& operation,
   std::unique_lock lock(mutex_);
   const OperationInfo& info = operation->info_;
   if (info.group >= 0)
-    operation->record_ = recorder_.issued(info.group, info.operation, info.sequence, info.bytes);
+    operation->record_ = recorder_.issued(info);
   if (failed_ || closing_.load()) {
     fail(*operation);
     return;

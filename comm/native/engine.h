@@ -25,13 +25,6 @@ class PendingOperation;
 using OperationQueue = std::deque<std::shared_ptr<PendingOperation>>;
 
 // What an operation is, for errors and the black box.
-struct OperationInfo {
-  Operation operation;
-  std::uint64_t sequence = 0;
-  int group = -1;  // index in the generation; -1: of no group, not recorded
-  std::size_t bytes = 0;
-};
-
 // A started operation of the native backend.
 class PendingOperation : public Work::State {
  public:

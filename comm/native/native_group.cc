@@ -31,6 +31,7 @@ NativeGroup::NativeGroup(std::shared_ptr<Engine> engine, const std::vector<int>&
                          std::uint64_t key)
     : engine_(std::move(engine)),
       index_(index),
+      key_(key),
       members_(find_members(*engine_, ranks)),
       meeting_(*engine_, members_.on_node(members_.placement.node), members_.placement.local, key),
       exchange_(*engine_, members_, key),
@@ -89,7 +90,7 @@ Work NativeGroup::start(Collective collective) {
     return run_collective(strand, *self->engine_, self->members_, self->meeting_, self->exchange_,
                           collective);
   };
-  return submit({collective.operation, collective.sequence, index_, bytes}, std::move(body),
+  return submit({collective.operation, collective.sequence, index_, bytes, key_}, std::move(body),
                 collectives_.queue);
 }
 
@@ -102,8 +103,8 @@ Work NativeGroup::send(std::span<const float> data, int peer) {
   auto body = [self = shared_from_this(), data, peer, sequence = ++line.sequence](Strand& strand) {
     return self->messages_.send(strand, std::as_bytes(data), peer, sequence);
   };
-  return submit({Operation::kSend, line.sequence, index_, data.size_bytes()}, std::move(body),
-                line.queue);
+  return submit({Operation::kSend, line.sequence, index_, data.size_bytes(), key_, rank_of(peer)},
+                std::move(body), line.queue);
 }
 
 Work NativeGroup::receive(std::span<float> data, int peer) {
@@ -114,8 +115,8 @@ Work NativeGroup::receive(std::span<float> data, int peer) {
   auto body = [self = shared_from_this(), data, peer, sequence = ++line.sequence](Strand& strand) {
     return self->messages_.receive(strand, std::as_writable_bytes(data), peer, sequence);
   };
-  return submit({Operation::kReceive, line.sequence, index_, data.size_bytes()}, std::move(body),
-                line.queue);
+  return submit({Operation::kReceive, line.sequence, index_, data.size_bytes(), key_, rank_of(peer)},
+                std::move(body), line.queue);
 }
 
 Work NativeGroup::submit(const OperationInfo& info, PendingOperation::Body body,
