@@ -48,6 +48,8 @@ void Saving::prepare(ModelState& state, int ranks, int rank) {
   ranks_ = ranks;
   rank_ = rank;
   owned_ = layout::owned_rows(state.specs(), ranks, rank);
+  // A job that saves only at its end has the whole run's memory for itself until then.
+  if (job_.checkpoint.every == 0) return;
   std::int64_t elements = 0;
   for (const auto& region : owned_) elements += region.elements();
   writer_.reserve(static_cast<std::size_t>(elements) * kinds_of_state(state).size());

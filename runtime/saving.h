@@ -22,8 +22,8 @@ class Saving {
  public:
   Saving(const config::Job& job, int attempt, KeeperLink& keeper);
 
-  // Settles the part of `state` that rank `rank` of `ranks` saves from now on; the memory for its
-  // copy is taken in the background.
+  // Settles the part of `state` that rank `rank` of `ranks` saves from now on; where saves
+  // come during training, the memory for its copy is taken in the background.
   void prepare(ModelState& state, int ranks, int rank);
   // Saves that part for `generation`. Waits only for a save that is still under way.
   void save(ModelState& state, std::uint64_t generation);
