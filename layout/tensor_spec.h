@@ -48,8 +48,8 @@ std::vector<TensorSpec> tensor_specs(const config::Model& model);
 std::int64_t parameter_count(const std::vector<TensorSpec>& specs);
 
 // Model FLOPs of one trained token (forward and backward): 6 per parameter outside the embedding's
-// table, and 12 * layers * width * sequence_length for attention (Narayanan et al. 2021, without
-// their factor for recompute).
+// table, and 12 * layers * width * sequence_length for attention (Chowdhery et al. 2022, "PaLM",
+// appendix B; recompute is not the model's).
 double flops_per_token(const config::Model& model);
 
 }  // namespace phalanx::layout

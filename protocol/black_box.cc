@@ -28,6 +28,8 @@ const char* phase_name(Phase phase) {
       return "validation";
     case Phase::kSaving:
       return "saving";
+    case Phase::kMeasuring:
+      return "measuring the processor";
     case Phase::kLeaving:
       return "leaving";
   }

@@ -22,6 +22,7 @@ enum class Phase : std::uint32_t {
   kOptimizer,
   kValidation,
   kSaving,
+  kMeasuring,  // what the processor can do
   kLeaving,
 };
 constexpr std::size_t kPhases = static_cast<std::size_t>(Phase::kLeaving) + 1;

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "kernels/peak.h"
+#include "layout/tensor_spec.h"
 #include "runtime/agree.h"
 
 namespace phalanx::runtime {
@@ -36,6 +38,17 @@ comm::Membership membership(const protocol::Roster& roster, const protocol::Star
   membership.node_memory = std::move(memory);
   membership.black_box = &black_box;
   return membership;
+}
+
+// A rank's share of the FLOPs of `tokens` trained.
+double flops_of_rank(const config::Job& job, std::int64_t tokens, int ranks) {
+  return layout::flops_per_token(job.model) * static_cast<double>(tokens) / ranks;
+}
+
+double peak_of_rank(const config::Job& job) {
+  const auto type =
+      job.train.precision == "bf16" ? c10::ScalarType::BFloat16 : c10::ScalarType::Float;
+  return kernels::peak_flops_per_second(type) * static_cast<double>(job.launch.threads_per_rank);
 }
 
 }  // namespace
@@ -87,6 +100,7 @@ bool Generation::settle(Stepper& stepper) {
 
 bool Generation::step(Stepper& stepper) {
   const auto begin = Clock::now();
+  const std::int64_t tokens_before = worker_.holding.state.progress.tokens;
   const StepOutcome outcome = stepper.run(worker_.keeper.stop_requested());
   auto& ledger = worker_.holding.ledger;
   ledger = {};
@@ -94,6 +108,10 @@ bool Generation::step(Stepper& stepper) {
   ledger.grad_norm = outcome.grad_norm;
   ledger.lr = outcome.lr;
   ledger.seconds = seconds(Clock::now() - begin);
+  ledger.model_flops_per_second =
+      flops_of_rank(worker_.job, worker_.holding.state.progress.tokens - tokens_before,
+                    world_->size()) /
+      ledger.seconds;
   ledger.phases = worker_.phases.take();
   conclude(stepper, outcome.stop);
   return outcome.stop;
@@ -108,17 +126,25 @@ void Generation::conclude(Stepper& stepper, bool stopping) {
   }
   if (!ledger.reported) {
     ledger.reported = true;
-    if (rank_ == 0) {
-      protocol::FromWorker message;
-      *message.mutable_step() = step_report(worker_.holding, roster_.generation());
-      worker_.keeper.send(message);
-    }
+    if (rank_ == 0) report();
   }
   if (!ledger.saved && (save_due() || stopping)) {
     worker_.phases.enter(Phase::kSaving);
     worker_.saving.save(worker_.holding.state, roster_.generation());
     ledger.saved = true;
   }
+}
+
+void Generation::report() {
+  protocol::FromWorker message;
+  *message.mutable_step() = step_report(worker_.holding, roster_.generation());
+  auto& peak = worker_.peak_flops_per_second;
+  if (peak) message.mutable_step()->set_peak_flops_per_second(*peak);
+  worker_.keeper.send(message);
+  if (peak) return;
+  // Now, for nobody waits for the second step as they do for the first.
+  worker_.phases.enter(Phase::kMeasuring);
+  peak = peak_of_rank(worker_.job);
 }
 
 void Generation::finish() {

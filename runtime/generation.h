@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "comm/backend.h"
 #include "config/job.h"
 #include "protocol/black_box.h"
@@ -20,6 +22,7 @@ struct Worker {
   TrainingData& data;
   Holding& holding;
   Saving& saving;
+  std::optional<double> peak_flops_per_second;  // of its threads; the reporter knows, after a step
 };
 
 // A worker's part in one generation, from its roster to the last step or the first failure.
@@ -38,6 +41,7 @@ class Generation {
   bool settle(Stepper& stepper);
   bool step(Stepper& stepper);
   void conclude(Stepper& stepper, bool stopping);
+  void report();
   void finish();
   bool last_step() const;
   bool validation_due() const;

@@ -75,6 +75,7 @@ protocol::StepReport step_report(const Holding& holding, std::uint64_t generatio
   report.set_tokens(holding.state.progress.tokens);
   report.set_samples(holding.state.progress.samples);
   report.set_seconds(holding.ledger.seconds);
+  report.set_model_flops_per_second(holding.ledger.model_flops_per_second);
   *report.mutable_times() = step_times(holding.ledger.phases);
   return report;
 }

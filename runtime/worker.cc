@@ -143,7 +143,7 @@ int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
   Holding holding(job.model);
   Saving saving(job, keeper.start().attempt(), keeper);
   PhaseClock phases(black_box);
-  Worker worker{job, keeper, black_box, phases, *endpoint, data, holding, saving};
+  Worker worker{job, keeper, black_box, phases, *endpoint, data, holding, saving, {}};
   serve(worker);
   saving.finish();
   return static_cast<int>(ExitCode::kDone);

@@ -60,6 +60,17 @@ std::string times_text(const protocol::StepTimes& times) {
       number(times.communication()), number(times.optimizer()), number(times.snapshot()));
 }
 
+// Not a number, which is written as null, while the peak is not known.
+double utilisation(double model_flops_per_second, double peak_flops_per_second) {
+  return peak_flops_per_second > 0 ? model_flops_per_second / peak_flops_per_second : std::nan("");
+}
+
+std::string flops_text(const protocol::StepReport& step) {
+  return fmt::format(
+      ", \"model_flops_per_second\": {}, \"mfu\": {}", number(step.model_flops_per_second()),
+      number(utilisation(step.model_flops_per_second(), step.peak_flops_per_second())));
+}
+
 }  // namespace
 
 RunFiles::RunFiles(const protocol::RunDirectory& directory)
@@ -112,6 +123,7 @@ std::string metrics_line(const RecordStep& record) {
       "\"tokens_per_second\": {}",
       number(step.grad_norm()), number(step.lr()), step.tokens(), step.samples(),
       number(step.seconds()), number(record.tokens_per_second));
+  if (step.has_model_flops_per_second()) line += flops_text(step);
   if (step.has_times()) line += times_text(step.times());
   return line + "}";
 }
@@ -129,21 +141,27 @@ std::string event_line(const Record& record, const std::string& time) {
 }
 
 std::string summary(const State& state, const Verdict& verdict, double now) {
-  double useful = 0;
-  for (const StepRecord& record : state.records) useful += record.seconds;
+  double useful = 0, model_flops = 0;
+  for (const StepRecord& record : state.records) {
+    useful += record.seconds;
+    model_flops += record.model_flops_per_second * record.seconds;
+  }
   const double total = now - state.began_at;
   const std::int64_t tokens =
       state.records.empty() ? state.first_tokens : state.records.back().tokens;
-  Json json = {{"schema_version", 1},
-               {"outcome", verdict.outcome},
-               {"exit_code", verdict.exit_code},
-               {"steps", state.recorded_step()},
-               {"tokens", tokens},
-               {"seconds", total},
-               {"first_cause", verdict.first_cause.empty() ? Json() : Json(verdict.first_cause)},
-               {"goodput", number_or_null(total > 0 ? useful / total : 0)},
-               {"environment", environment()},
-               {"recoveries", recoveries(state)}};
+  Json json = {
+      {"schema_version", 1},
+      {"outcome", verdict.outcome},
+      {"exit_code", verdict.exit_code},
+      {"steps", state.recorded_step()},
+      {"tokens", tokens},
+      {"seconds", total},
+      {"first_cause", verdict.first_cause.empty() ? Json() : Json(verdict.first_cause)},
+      {"goodput", number_or_null(total > 0 ? useful / total : 0)},
+      {"model_flops_per_second", number_or_null(model_flops / useful)},
+      {"mfu", number_or_null(utilisation(model_flops / useful, state.peak_flops_per_second))},
+      {"environment", environment()},
+      {"recoveries", recoveries(state)}};
   json["environment"]["nodes"] = state.nodes_wanted;
   json["environment"]["ranks"] = state.ranks();
   return dump(json, 2) + "\n";

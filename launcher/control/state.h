@@ -65,7 +65,8 @@ struct Recovery {
 // A step that counts.
 struct StepRecord {
   double seconds = 0;
-  std::int64_t tokens = 0;  // so far
+  std::int64_t tokens = 0;            // so far
+  double model_flops_per_second = 0;  // a rank's
 };
 
 // The shards of one step.
@@ -141,6 +142,7 @@ struct State {
   std::int64_t first_tokens = 0;    // trained when it began
   protocol::StepReport last_step;
   double tokens_per_second = 0;
+  double peak_flops_per_second = 0;  // of a rank; 0: not known yet
 
   // Checkpoints.
   std::map<std::int64_t, Save> saves;             // by step

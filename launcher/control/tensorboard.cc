@@ -43,6 +43,9 @@ tensorboard::Event scalars(const RecordStep& record) {
   add("optimizer/lr", step.lr());
   add("speed/tokens_per_second", record.tokens_per_second);
   add("speed/step_seconds", step.seconds());
+  add("speed/model_flops_per_second", step.model_flops_per_second());
+  if (step.has_peak_flops_per_second())
+    add("speed/mfu", step.model_flops_per_second() / step.peak_flops_per_second());
   if (step.has_times()) {
     add("seconds/data", step.times().data());
     add("seconds/forward", step.times().forward());

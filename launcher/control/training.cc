@@ -147,8 +147,9 @@ void record_step(Decision& decision, const protocol::StepReport& step) {
                                                      static_cast<double>(steps) / step.seconds()
                                                : 0;
   state.records.resize(static_cast<std::size_t>(step.step() - state.first_step),
-                       StepRecord{0, step.tokens()});
-  state.records.back() = {step.seconds(), step.tokens()};
+                       StepRecord{0, step.tokens(), 0});
+  state.records.back() = {step.seconds(), step.tokens(), step.model_flops_per_second()};
+  if (step.has_peak_flops_per_second()) state.peak_flops_per_second = step.peak_flops_per_second();
   state.last_step = step;
   decision.actions.emplace_back(RecordStep{step, state.tokens_per_second});
 }

@@ -66,6 +66,26 @@ TEST(RunFiles, AMetricsLineSaysWhereTheStepsTimeWent) {
   EXPECT_EQ(line["snapshot_seconds"], 6);
 }
 
+TEST(RunFiles, AMetricsLineHasTheShareOfThePeakOnceThatIsMeasured) {
+  RecordStep record = step(7);
+  EXPECT_FALSE(json::parse(metrics_line(record)).contains("mfu"));
+  record.step.set_model_flops_per_second(3e9);
+  EXPECT_EQ(json::parse(metrics_line(record))["model_flops_per_second"], 3e9);
+  EXPECT_TRUE(json::parse(metrics_line(record))["mfu"].is_null());
+  record.step.set_peak_flops_per_second(12e9);
+  EXPECT_EQ(json::parse(metrics_line(record))["mfu"], 0.25);
+}
+
+TEST(RunFiles, TheSummaryHasTheUtilisationOfTheStepsThatCountWeighedByTheirSeconds) {
+  State state;
+  EXPECT_TRUE(json::parse(summary(state, {}, 1))["mfu"].is_null());
+  state.records = {{1, 1000, 2e9}, {3, 2000, 6e9}};
+  EXPECT_EQ(json::parse(summary(state, {}, 10))["model_flops_per_second"], 5e9);
+  EXPECT_TRUE(json::parse(summary(state, {}, 10))["mfu"].is_null());
+  state.peak_flops_per_second = 20e9;
+  EXPECT_EQ(json::parse(summary(state, {}, 10))["mfu"], 0.25);
+}
+
 TEST(RunFiles, AnEventLineHasItsKeysAndWhatItsKindNeeds) {
   Record record;
   record.kind = "worker_died";

@@ -65,6 +65,22 @@ TEST(TensorBoard, AFileBeginsWithItsVersionAndHasTheScalarsOfEachStep) {
   EXPECT_EQ(events[2].summary().value(0).simple_value(), 1.5F);
 }
 
+TEST(TensorBoard, HasTheUtilisationOfStepsWhoseReporterKnowsItsPeak) {
+  const RunFolder folder;
+  TensorBoardFile file(folder.path() / "tensorboard");
+  RecordStep record = step(1, 2.5);
+  record.step.set_model_flops_per_second(3e9);
+  file.write(record, 100);
+  record.step.set_peak_flops_per_second(12e9);
+  file.write(record, 101);
+  const auto events = events_in(files_in(folder.path() / "tensorboard").at(0));
+  std::vector<float> found;
+  for (const Event& event : events)
+    for (const auto& value : event.summary().value())
+      if (value.tag() == "speed/mfu") found.push_back(value.simple_value());
+  EXPECT_EQ(found, std::vector<float>{0.25F});
+}
+
 TEST(TensorBoard, GoesOnAfterAFullDiskWithWholeRecords) {
   const RunFolder folder;
   TensorBoardFile file(folder.path() / "tensorboard");

@@ -72,8 +72,9 @@ TEST_F(KilledDaemons, TheControllerDuringARecoveryReplaysAndTheJobGoesOn) {
 // All that a run's summary has, also when nobody but `phalanx run` was left to write it.
 void expect_whole_summary(const LiveRun& run) {
   const Json summary = run.summary();
-  for (const auto* key : {"schema_version", "outcome", "exit_code", "steps", "tokens", "seconds",
-                          "first_cause", "goodput", "environment", "recoveries"})
+  for (const auto* key :
+       {"schema_version", "outcome", "exit_code", "steps", "tokens", "seconds", "first_cause",
+        "goodput", "model_flops_per_second", "mfu", "environment", "recoveries"})
     EXPECT_TRUE(summary.contains(key)) << key << ": " << summary;
   EXPECT_EQ(summary["steps"], run.last_step());
   EXPECT_EQ(run.events("job_ended").size(), 1u);

@@ -241,7 +241,8 @@ std::vector<fs::path> LiveRun::checkpoints() const {
 namespace {
 // What may differ between equal runs: times, speed, and how often the group was formed.
 bool tells_of_the_machine(const std::string& name) {
-  return name.ends_with("seconds") || name == "tokens_per_second" || name == "generation";
+  return name.ends_with("seconds") || name.ends_with("per_second") || name == "mfu" ||
+         name == "generation";
 }
 }  // namespace
 
