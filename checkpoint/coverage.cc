@@ -58,7 +58,7 @@ std::vector<Region> subtract(Region box, const Region& hole) {
 
 // A box of the tensor that no piece touches; there is one.
 Region uncovered(const GlobalTensor& tensor, const std::vector<Piece>& pieces) {
-  const Region whole{tensor.name, std::vector<std::int64_t>(tensor.shape.size(), 0), tensor.shape};
+  Region whole{tensor.name, std::vector<std::int64_t>(tensor.shape.size(), 0), tensor.shape};
   std::vector<std::pair<Region, std::size_t>> open{{whole, 0}};  // a box, the pieces already gone
   while (!open.empty()) {
     auto [box, next] = open.back();

@@ -114,7 +114,7 @@ double peak_flops_per_second(c10::ScalarType type) {
   constexpr std::int64_t kRounds = 1 << 15;  // 0.1 ms
   // Known when it runs only: neither factor nor result can be computed beforehand or left out.
   volatile float one = 1;
-  volatile double result = 0;
+  [[maybe_unused]] volatile double result = 0;
   const auto loop = *std::ranges::find_if(peak_loops(type), [](auto& l) { return l.runs_here(); });
   double fastest = 0;
   for (int run = 0; run < kRuns; ++run) {

@@ -68,7 +68,7 @@ class DataParallel : public testing::Test {
 
   std::vector<float> gradients_of_first_step(int ranks) {
     std::vector<float> result;
-    on_ranks(ranks, [&](std::shared_ptr<comm::Group> group) {
+    on_ranks(ranks, [&](const std::shared_ptr<comm::Group>& group) {
       const TrainingData data(job_);
       ModelState state(job_.model);
       state.initialize(3);
@@ -85,7 +85,7 @@ class DataParallel : public testing::Test {
 
   std::vector<double> losses(int ranks) {
     std::vector<double> result;
-    on_ranks(ranks, [&](std::shared_ptr<comm::Group> group) {
+    on_ranks(ranks, [&](const std::shared_ptr<comm::Group>& group) {
       const TrainingData data(job_);
       ModelState state(job_.model);
       state.initialize(3);
@@ -143,7 +143,7 @@ TEST_F(DataParallel, RepeatsALossCurveBitForBit) {
 }
 
 TEST_F(DataParallel, SumsDoublesWithAllTheirDigits) {
-  on_ranks(3, [&](std::shared_ptr<comm::Group> group) {
+  on_ranks(3, [&](const std::shared_ptr<comm::Group>& group) {
     const double mine[] = {1.0 / 3, 1e15 + group->rank(), group->rank() == 1 ? NAN : 0.0};
     const auto sums = sum_over(*group, mine);
     EXPECT_EQ(sums[0], 1.0 / 3 + 1.0 / 3 + 1.0 / 3);
