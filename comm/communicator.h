@@ -29,7 +29,7 @@ struct Membership {
   Duration deadline{};         // longest time that an operation may wait for a peer
   FileDescriptor node_memory;  // native: shared by the node's ranks of this generation
   protocol::BlackBox* black_box = nullptr;  // where operations are recorded; may be null
-  protocol::SpanRing* spans = nullptr;      // gets them from there when they finish; may be null
+  protocol::SpanRing* spans = nullptr;      // gets them while somebody traces; may be null
 };
 
 // A process's place in one generation: made when the generation begins, destroyed when it ends.

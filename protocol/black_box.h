@@ -32,9 +32,7 @@ const char* phase_name(Phase phase);
 struct CollectiveRecord {
   std::atomic<std::uint64_t> sequence;   // within the group, from 1; 0: the record is empty
   std::atomic<std::uint32_t> group;      // index in the generation
-  std::atomic<std::uint64_t> key;        // of the group, the same on all its members
   std::atomic<std::uint32_t> operation;  // comm's, by number
-  std::atomic<std::int32_t> peer;        // of a message: rank in the generation; -1: none
   std::atomic<std::uint64_t> bytes;
   std::atomic<std::int64_t> issued, started, finished;
 };

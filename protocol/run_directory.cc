@@ -1,7 +1,5 @@
 #include "protocol/run_directory.h"
 
-#include <fmt/format.h>
-
 namespace phalanx::protocol {
 
 std::filesystem::path RunDirectory::job_of(int attempt) const {
@@ -25,8 +23,6 @@ std::filesystem::path RunDirectory::generation(std::uint64_t number) const {
   return control() / ("generation-" + std::to_string(number));
 }
 
-std::filesystem::path RunDirectory::trace(std::uint64_t id) const {
-  return root_ / "trace" / fmt::format("{:x}", id);
-}
+std::filesystem::path RunDirectory::trace(const std::string& id) const { return traces() / id; }
 
 }  // namespace phalanx::protocol

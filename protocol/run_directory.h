@@ -27,8 +27,9 @@ class RunDirectory {
   std::filesystem::path control() const { return root_ / "control"; }
   std::filesystem::path decisions(int attempt) const;            // control/attempt-1.log
   std::filesystem::path generation(std::uint64_t number) const;  // control/generation-1
-  // What workers put there for the trace `id`; gone when whoever asked has it.
-  std::filesystem::path trace(std::uint64_t id) const;  // trace/1a2b
+  std::filesystem::path traces() const { return root_ / "trace"; }
+  // What the ranks write for the trace `id`; whoever asked for it makes and removes the folder.
+  std::filesystem::path trace(const std::string& id) const;  // trace/x1a2Bc
 
  private:
   std::filesystem::path root_;

@@ -10,25 +10,27 @@
 
 namespace phalanx::protocol {
 
-// An operation as the black box had it when it finished. `peer`: rank in the generation of a
-// message's other end, -1 for a collective.
-struct CollectiveSpan {
-  std::uint32_t group = 0, operation = 0;
-  std::uint64_t key = 0, sequence = 0, bytes = 0;
-  std::int32_t peer = -1;
+// A collective, or a message to or from `peer`. It began when all before it in its queue had
+// finished. Times are steady-clock nanoseconds.
+struct OperationSpan {
+  std::uint32_t operation = 0;  // comm's, by number
+  std::int32_t group = 0;       // index in the generation
+  std::uint64_t key = 0;        // of the group, the same on all its members
+  std::uint64_t sequence = 0;   // within the group; of messages: of the pair and direction
+  std::uint64_t bytes = 0;
+  std::int32_t peer = -1;  // rank in the generation; -1: a collective
   std::int64_t issued = 0;
 };
 
 // Something that took time on this rank; steady-clock nanoseconds.
 struct Span {
-  std::uint64_t generation = 0;
   std::int64_t step = 0;
   std::int64_t begin = 0, end = 0;
-  std::variant<Phase, CollectiveSpan> what;
+  std::variant<Phase, OperationSpan> what;
 };
 
-// What a rank was at, while somebody wants to know: the newest spans, as many as there is room for,
-// from any thread. While nobody asks, a check of one flag is all that it costs.
+// What a rank was at while somebody traces: the newest spans, as many as there is room for, from
+// any thread. While nobody does, a look at one flag is all that it costs.
 class SpanRing {
  public:
   explicit SpanRing(std::size_t room) : room_(room) {}
@@ -39,7 +41,7 @@ class SpanRing {
 
   struct Content {
     std::vector<Span> spans;   // in the order in which they were added
-    std::int64_t dropped = 0;  // since the last clear
+    std::int64_t dropped = 0;  // older ones, since the last clear
   };
   // Those of the steps from `first` to `last`.
   Content of_steps(std::int64_t first, std::int64_t last) const;

@@ -1,37 +1,42 @@
 #include "protocol/trace_file.h"
 
-#include <cstdint>
-#include <cstring>
+#include <algorithm>
 #include <string>
-#include <string_view>
 
+#include "base/error.h"
 #include "base/file.h"
 
 namespace phalanx::protocol {
+namespace {
 
-void append_trace(const std::filesystem::path& folder, const RankTrace& trace) {
-  const std::string content = trace.SerializeAsString();
-  const std::uint64_t size = content.size();
-  std::string record(reinterpret_cast<const char*>(&size), sizeof size);
-  record += content;
-  AppendFile(folder / ("node" + std::to_string(trace.node()))).append(record);
+namespace fs = std::filesystem;
+
+std::vector<fs::path> files(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (entry.path().extension() == ".pb") found.push_back(entry.path());
+  if (error) throw StorageError(folder.string() + ": read: " + error.message());
+  return found;
 }
 
-std::vector<RankTrace> read_traces(const std::filesystem::path& folder) {
+}  // namespace
+
+void write_trace(const fs::path& folder, const RankTrace& trace) {
+  write_file_atomically(folder / ("rank-" + std::to_string(trace.rank()) + ".pb"),
+                        trace.SerializeAsString());
+}
+
+int count_traces(const fs::path& folder) { return static_cast<int>(files(folder).size()); }
+
+std::vector<RankTrace> read_traces(const fs::path& folder) {
   std::vector<RankTrace> traces;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string content = read_file(entry.path());
-    std::string_view rest = content;
-    std::uint64_t size = 0;
-    while (rest.size() >= sizeof size) {
-      std::memcpy(&size, rest.data(), sizeof size);
-      rest.remove_prefix(sizeof size);
-      RankTrace trace;
-      if (size > rest.size() || !trace.ParseFromArray(rest.data(), static_cast<int>(size))) break;
-      traces.push_back(std::move(trace));
-      rest.remove_prefix(size);
-    }
+  for (const auto& path : files(folder)) {
+    if (!traces.emplace_back().ParseFromString(read_file(path)))
+      throw StorageError(path.string() + ": expected the trace of a rank, found other bytes",
+                         "trace the run again");
   }
+  std::ranges::sort(traces, {}, &RankTrace::rank);
   return traces;
 }
 

@@ -7,13 +7,16 @@
 
 namespace phalanx::protocol {
 
-// The files of a trace, one per node, in a folder that whoever asked for it has made and removes.
-// A record is its length and a RankTrace; the ranks of a node append, each record at once.
+// A trace's folder holds a file for each rank, which is there when it is whole. Whoever asked for
+// the trace has made the folder, and removes it.
 
 // Throws StorageError, also when the folder is there no longer.
-void append_trace(const std::filesystem::path& folder, const RankTrace& trace);
+void write_trace(const std::filesystem::path& folder, const RankTrace& trace);
 
-// The whole records of all nodes. Throws StorageError.
+// How many ranks have written theirs. Throws StorageError.
+int count_traces(const std::filesystem::path& folder);
+
+// By rank. Throws StorageError.
 std::vector<RankTrace> read_traces(const std::filesystem::path& folder);
 
 }  // namespace phalanx::protocol

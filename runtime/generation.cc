@@ -61,9 +61,9 @@ Generation::Generation(Worker& worker, Summons summons)
       rank_(rank_of(roster_, worker.keeper.start())) {
   worker_.black_box.generation = roster_.generation();
   worker_.phases.enter(Phase::kConnecting);
-  communicator_ = worker_.endpoint.join(membership(
-      roster_, worker_.keeper.start(), std::move(summons.node_memory), worker_.black_box,
-      worker_.tracer.spans()));
+  communicator_ = worker_.endpoint.join(membership(roster_, worker_.keeper.start(),
+                                                   std::move(summons.node_memory),
+                                                   worker_.black_box, worker_.tracer.spans()));
   std::vector<int> all(static_cast<std::size_t>(roster_.places_size()));
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
   world_ = communicator_->make_group(all);
@@ -102,10 +102,11 @@ bool Generation::settle(Stepper& stepper) {
 }
 
 bool Generation::step(Stepper& stepper) {
-  worker_.tracer.begin_step(worker_.holding.state.progress.step + 1);
+  auto& tracer = worker_.tracer;
+  tracer.begin_step(roster_.generation(), worker_.holding.state.progress.step + 1);
   const auto begin = Clock::now();
   const std::int64_t tokens_before = worker_.holding.state.progress.tokens;
-  const StepOutcome outcome = stepper.run(worker_.keeper.stop_requested());
+  const StepOutcome outcome = stepper.run({worker_.keeper.stop_requested(), tracer.waiting()});
   auto& ledger = worker_.holding.ledger;
   ledger = {};
   ledger.loss = outcome.loss;
@@ -119,7 +120,7 @@ bool Generation::step(Stepper& stepper) {
   ledger.phases = worker_.phases.take();
   conclude(stepper, outcome.stop);
   worker_.phases.end_step();
-  worker_.tracer.end_step(worker_.holding.state.progress.step, rank_);
+  tracer.end_step({worker_.holding.state.progress.step, rank_, outcome.all_trace});
   return outcome.stop;
 }
 

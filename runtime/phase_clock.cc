@@ -35,8 +35,7 @@ void PhaseClock::end_span(Clock::time_point now) {
   const auto nanoseconds = [](Clock::time_point time) {
     return time.time_since_epoch() / std::chrono::nanoseconds(1);
   };
-  spans_->add({black_box_.generation.load(std::memory_order_relaxed),
-               black_box_.step.load(std::memory_order_relaxed), nanoseconds(*began),
+  spans_->add({black_box_.step.load(std::memory_order_relaxed), nanoseconds(*began),
                nanoseconds(now), phase_});
 }
 

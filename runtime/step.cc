@@ -39,7 +39,7 @@ std::int64_t token_count(const std::vector<NumberedMicroBatch>& batches) {
 
 // What all ranks know after the commit point, as sums over them.
 struct Stepper::Commit {
-  double loss, tokens, squared_norm, stop;
+  double loss, tokens, squared_norm, stop, trace;
 };
 
 Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& data,
@@ -53,13 +53,13 @@ Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& 
       weights_(state, job.train),
       model_(job.model, weights_.views(gradients_.flat())) {}
 
-StepOutcome Stepper::run(bool stop_requested) {
+StepOutcome Stepper::run(const Wishes& wishes) {
   phases_.begin_step(state_.progress.step + 1);
   phases_.enter(Phase::kData);
   const auto batches = data_.step(state_.progress.samples, group_->size(), group_->rank());
   const double local_loss = accumulate_gradients(batches);
 
-  const Commit sums = commit(local_loss, batches, stop_requested);
+  const Commit sums = commit(local_loss, batches, wishes);
   const double norm = std::sqrt(sums.squared_norm) / sums.tokens;
   if (!std::isfinite(sums.loss) || !std::isfinite(norm)) blame(batches);
 
@@ -71,7 +71,7 @@ StepOutcome Stepper::run(bool stop_requested) {
   state_.progress.step += 1;
   state_.progress.samples += job_.train.global_batch;
   state_.progress.tokens += static_cast<std::int64_t>(sums.tokens);
-  return {sums.loss / sums.tokens, norm, lr, sums.stop > 0};
+  return {sums.loss / sums.tokens, norm, lr, sums.stop > 0, sums.trace == group_->size()};
 }
 
 double Stepper::accumulate_gradients(const std::vector<NumberedMicroBatch>& batches) {
@@ -94,12 +94,13 @@ double Stepper::accumulate_gradients(const std::vector<NumberedMicroBatch>& batc
 }
 
 Stepper::Commit Stepper::commit(double local_loss, const std::vector<NumberedMicroBatch>& batches,
-                                bool stop) {
+                                const Wishes& wishes) {
   const auto own = own_part(gradients_.flat(), group_->size(), group_->rank());
   const double mine[] = {local_loss, static_cast<double>(token_count(batches)),
-                         kernels::squared_norm(own), stop ? 1.0 : 0.0};
+                         kernels::squared_norm(own), wishes.stop ? 1.0 : 0.0,
+                         wishes.trace ? 1.0 : 0.0};
   const auto sums = sum_over(*group_, mine);
-  return {sums[0], sums[1], sums[2], sums[3]};
+  return {sums[0], sums[1], sums[2], sums[3], sums[4]};
 }
 
 void Stepper::update(double gradient_scale, double lr) {

@@ -28,7 +28,14 @@ struct StepOutcome {
   double loss = 0;       // mean nats a token
   double grad_norm = 0;  // of the mean gradient, before clipping
   double lr = 0;
-  bool stop = false;  // some rank has been asked to stop
+  bool stop = false;       // some rank wishes to stop
+  bool all_trace = false;  // every rank wishes to trace
+};
+
+// What a rank asks of all others along with a step.
+struct Wishes {
+  bool stop = false;
+  bool trace = false;
 };
 
 // A rank's part in training steps of one generation: owns the gradients and the model's views of
@@ -43,7 +50,7 @@ class Stepper {
   // One step: state becomes that of step + 1, on all ranks or on none. Throws CommError before the
   // commit point, and nothing after it; DivergedError on the rank that is the first to blame, the
   // others wait for the generation's end.
-  StepOutcome run(bool stop_requested);
+  StepOutcome run(const Wishes& wishes);
 
   // The mean loss on the validation sequences. Throws CommError.
   double validate();
@@ -56,7 +63,8 @@ class Stepper {
 
  private:
   struct Commit;
-  Commit commit(double local_loss, const std::vector<NumberedMicroBatch>& batches, bool stop);
+  Commit commit(double local_loss, const std::vector<NumberedMicroBatch>& batches,
+                const Wishes& wishes);
   [[noreturn]] void blame(const std::vector<NumberedMicroBatch>& batches);
   void update(double gradient_scale, double lr);
 

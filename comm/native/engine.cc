@@ -69,9 +69,7 @@ void Engine::start() {
 void Engine::submit(const std::shared_ptr<PendingOperation>& operation,
                     std::shared_ptr<OperationQueue> queue, Urgency urgency) {
   std::unique_lock lock(mutex_);
-  const OperationInfo& info = operation->info_;
-  if (info.group >= 0)
-    operation->record_ = recorder_.issued(info);
+  if (operation->info_.group >= 0) operation->record_ = recorder_.issued(operation->info_);
   if (failed_ || closing_.load()) {
     fail(*operation);
     return;

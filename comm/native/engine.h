@@ -24,7 +24,6 @@ class PendingOperation;
 // Operations that run one after another, in the order they were submitted.
 using OperationQueue = std::deque<std::shared_ptr<PendingOperation>>;
 
-// What an operation is, for errors and the black box.
 // A started operation of the native backend.
 class PendingOperation : public Work::State {
  public:
@@ -42,7 +41,7 @@ class PendingOperation : public Work::State {
   OperationInfo info_;
   Body body_;
   Strand strand_;
-  Recorder::Ticket record_ = 0;
+  Recorder::Ticket record_;
   std::shared_ptr<OperationQueue> queue_;
   std::atomic<Outcome> outcome_{Outcome::kPending};
 };

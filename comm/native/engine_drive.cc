@@ -154,7 +154,7 @@ void Engine::finish(std::size_t index) {
     return;
   }
   running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(index));
-  recorder_.finished(operation->record_);
+  recorder_.finished(operation->record_, operation->info_);
   operation->strand_.abandon();
   operation->body_ = nullptr;
   const auto queue = std::move(operation->queue_);

@@ -90,7 +90,7 @@ Work NativeGroup::start(Collective collective) {
     return run_collective(strand, *self->engine_, self->members_, self->meeting_, self->exchange_,
                           collective);
   };
-  return submit({collective.operation, collective.sequence, index_, bytes, key_}, std::move(body),
+  return submit({collective.operation, collective.sequence, index_, bytes}, std::move(body),
                 collectives_.queue);
 }
 
@@ -103,8 +103,9 @@ Work NativeGroup::send(std::span<const float> data, int peer) {
   auto body = [self = shared_from_this(), data, peer, sequence = ++line.sequence](Strand& strand) {
     return self->messages_.send(strand, std::as_bytes(data), peer, sequence);
   };
-  return submit({Operation::kSend, line.sequence, index_, data.size_bytes(), key_, rank_of(peer)},
-                std::move(body), line.queue);
+  return submit(
+      {Operation::kSend, line.sequence, index_, data.size_bytes(), members_.generation_rank(peer)},
+      std::move(body), line.queue);
 }
 
 Work NativeGroup::receive(std::span<float> data, int peer) {
@@ -115,12 +116,14 @@ Work NativeGroup::receive(std::span<float> data, int peer) {
   auto body = [self = shared_from_this(), data, peer, sequence = ++line.sequence](Strand& strand) {
     return self->messages_.receive(strand, std::as_writable_bytes(data), peer, sequence);
   };
-  return submit({Operation::kReceive, line.sequence, index_, data.size_bytes(), key_, rank_of(peer)},
+  return submit({Operation::kReceive, line.sequence, index_, data.size_bytes(),
+                 members_.generation_rank(peer)},
                 std::move(body), line.queue);
 }
 
-Work NativeGroup::submit(const OperationInfo& info, PendingOperation::Body body,
+Work NativeGroup::submit(OperationInfo info, PendingOperation::Body body,
                          const std::shared_ptr<OperationQueue>& queue) {
+  info.key = key_;
   auto pending = std::make_shared<PendingOperation>(engine_, info, std::move(body));
   const auto urgency = info.bytes <= kSoonBytes ? Engine::Urgency::kSoon : Engine::Urgency::kNow;
   engine_->submit(pending, queue, urgency);

@@ -38,11 +38,12 @@ class NativeGroup : public Group, public std::enable_shared_from_this<NativeGrou
     std::uint64_t sequence = 0;
   };
   Work start(Collective collective);
-  Work submit(const OperationInfo& info, PendingOperation::Body body,
+  Work submit(OperationInfo info, PendingOperation::Body body,
               const std::shared_ptr<OperationQueue>& queue);
 
   std::shared_ptr<Engine> engine_;
   int index_;
+  std::uint64_t key_;
   GroupMembers members_;
   Meeting meeting_;
   Exchange exchange_;

@@ -4,16 +4,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <thread>
 
-#include "base/clock.h"
+#include "launcher/cli/ask_controller.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/ending.h"
-#include "launcher/cli/output_lock.h"
-#include "launcher/cli/run_file.h"
 #include "launcher/cli/run_folder.h"
-#include "launcher/control/client.h"
-#include "launcher/error.h"
 
 namespace phalanx::launcher {
 namespace {
@@ -21,31 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 using protocol::ExitCode;
-
-// A controller that was killed is there again within a second.
-constexpr auto kPatience = std::chrono::seconds(5);
-constexpr auto kRetry = std::chrono::milliseconds(50);
-
-// Calls `ask` with a client of the run's controller. False when the run is over. Throws
-// LaunchError.
-bool ask_controller(const fs::path& run, const std::function<void(control::Client&)>& ask) {
-  const TimePoint deadline = Clock::now() + kPatience;
-  while (is_locked(run)) {
-    try {
-      const RunFile file = read_run_file(run);
-      control::Client client(file.address, file.token);
-      ask(client);
-      return true;
-    } catch (const LaunchError& error) {
-      if (Clock::now() >= deadline)
-        throw LaunchError(
-            run.string() + ": the run is at work, but cannot be asked: " + error.what(),
-            "it may be starting or ending: try again, or see " + (run / "logs").string());
-    }
-    std::this_thread::sleep_for(kRetry);
-  }
-  return false;
-}
 
 Json as_json(const control::Status& status) {
   Json json = {{"schema_version", 1},

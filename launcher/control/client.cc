@@ -87,6 +87,10 @@ void Client::stop(StopRequest::Why why) {
   channel_->call(&Control::Stub::StopJob, request);
 }
 
+TraceAnswer Client::trace(const TraceRequest& request) {
+  return channel_->call(&Control::Stub::TraceSteps, request);
+}
+
 void Client::report_node_lost(int node, const std::string& how) {
   NodeLostRequest request;
   request.set_node(node);

@@ -20,6 +20,7 @@ class Client {
   Ended watch(const std::function<void(const Happening&)>& see);
   Status status();
   void stop(StopRequest::Why why);
+  TraceAnswer trace(const TraceRequest& request);
   void report_node_lost(int node, const std::string& how);
 
  private:

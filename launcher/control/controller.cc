@@ -21,6 +21,7 @@
 #include "launcher/control/run_files.h"
 #include "launcher/control/service.h"
 #include "launcher/control/status.h"
+#include "launcher/control/tracing.h"
 #include "launcher/control/write_ahead_log.h"
 #include "launcher/error.h"
 #include "protocol/exit_code.h"
@@ -45,6 +46,7 @@ class Controller final : public ServiceHandler {
   void unwatch(std::shared_ptr<Watcher> watcher) override;
   void status(std::function<void(const Status&)> answer) override;
   void stop(StopRequest request, std::function<void()> answer) override;
+  void trace(TraceRequest request, std::function<void(const TraceAnswer&)> answer) override;
   void node_lost(NodeLostRequest request, std::function<void()> answer) override;
 
  private:
@@ -249,6 +251,16 @@ void Controller::stop(StopRequest request, std::function<void()> answer) {
     answer();
   });
   if (!posted) answer();
+}
+
+void Controller::trace(TraceRequest request, std::function<void(const TraceAnswer&)> answer) {
+  const bool posted = queue_.post([this, request, answer] {
+    Event event;
+    *event.mutable_trace() = request;
+    take(std::move(event));
+    answer(trace_answer(state_, request));
+  });
+  if (!posted) answer({});
 }
 
 void Controller::node_lost(NodeLostRequest request, std::function<void()> answer) {

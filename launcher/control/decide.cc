@@ -7,6 +7,7 @@
 #include "launcher/control/forming.h"
 #include "launcher/control/passing_over.h"
 #include "launcher/control/saving.h"
+#include "launcher/control/tracing.h"
 #include "launcher/control/training.h"
 
 namespace phalanx::control {
@@ -171,6 +172,8 @@ void dispatch(Decision& decision, const Event& event) {
     case Event::kStop:
       if (ending) return;
       return take_stop(decision, event.stop().why());
+    case Event::kTrace:
+      return take_trace(decision, event.trace());
     case Event::kClaimed:
       return take_claimed(decision, event.claimed());
     case Event::kClaimRefused:

@@ -14,9 +14,10 @@ namespace {
 
 template <class Base>
 using RawAttach = Control::WithRawCallbackMethod_Attach<Base>;
-using CallbackService = RawAttach<Control::WithCallbackMethod_Watch<
-    Control::WithCallbackMethod_GetStatus<Control::WithCallbackMethod_StopJob<
-        Control::WithCallbackMethod_ReportNodeLost<Control::Service>>>>>;
+using CallbackService =
+    RawAttach<Control::WithCallbackMethod_Watch<Control::WithCallbackMethod_GetStatus<
+        Control::WithCallbackMethod_StopJob<Control::WithCallbackMethod_TraceSteps<
+            Control::WithCallbackMethod_ReportNodeLost<Control::Service>>>>>>;
 
 grpc::string_ref metadata(const grpc::CallbackServerContext& context, const char* key) {
   const auto entry = context.client_metadata().find(key);
@@ -70,6 +71,16 @@ class ServiceServer::Service final : public CallbackService {
                                     const StopRequest* request, StopAnswer*) override {
     return unless(refusal_of(*context), context, [&](auto* reactor) {
       handler_.stop(*request, [=] { reactor->Finish(grpc::Status::OK); });
+    });
+  }
+
+  grpc::ServerUnaryReactor* TraceSteps(grpc::CallbackServerContext* context,
+                                       const TraceRequest* request, TraceAnswer* answer) override {
+    return unless(refusal_of(*context), context, [&](auto* reactor) {
+      handler_.trace(*request, [=](const TraceAnswer& said) {
+        *answer = said;
+        reactor->Finish(grpc::Status::OK);
+      });
     });
   }
 

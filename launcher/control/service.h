@@ -32,6 +32,7 @@ class ServiceHandler {
   virtual void unwatch(std::shared_ptr<Watcher> watcher) = 0;
   virtual void status(std::function<void(const Status&)> answer) = 0;
   virtual void stop(StopRequest request, std::function<void()> answer) = 0;
+  virtual void trace(TraceRequest request, std::function<void(const TraceAnswer&)> answer) = 0;
   virtual void node_lost(NodeLostRequest request, std::function<void()> answer) = 0;
 };
 

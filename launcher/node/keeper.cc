@@ -275,6 +275,8 @@ void Keeper::obey(const NodeCommand& command) {
       return workers_.abort(command.abort());
     case NodeCommand::kStop:
       return workers_.stop();
+    case NodeCommand::kTrace:
+      return workers_.trace(command.trace());
     case NodeCommand::kEndNode:
       return workers_.leave(from_seconds(command.end_node().grace_seconds()));
     case NodeCommand::KIND_NOT_SET:

@@ -261,6 +261,12 @@ void Workers::stop() {
   tell_all(message);
 }
 
+void Workers::trace(const protocol::Trace& trace) {
+  ToWorker message;
+  *message.mutable_trace() = trace;
+  tell_all(message);
+}
+
 void Workers::pause() {
   for (auto& worker : workers_)
     if (worker.peer) worker.peer->pause();

@@ -38,6 +38,7 @@ class Workers {
   void begin(const protocol::Roster& roster);
   void abort(const protocol::Abort& abort);
   void stop();
+  void trace(const protocol::Trace& trace);
   void leave(Duration grace);
   // Reading their frames stops and goes on: the controller is too far behind.
   void pause();

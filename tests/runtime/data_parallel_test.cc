@@ -93,7 +93,7 @@ class DataParallel : public testing::Test {
       PhaseClock phases(black_box);
       Stepper stepper(job_, state, data, group, phases);
       for (int step = 0; step < job_.train.steps; ++step) {
-        const auto outcome = stepper.run(false);
+        const auto outcome = stepper.run({});
         if (group->rank() == 0) result.push_back(outcome.loss);
       }
     });
