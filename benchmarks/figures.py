@@ -9,6 +9,7 @@ class Row:
     what: str
     unit: str
     better: str  # "lower" or "higher"
+    digits: int = None  # behind the point; None: three significant ones
     figures: dict = field(default_factory=dict)  # who -> measurements, in the order taken
 
     def add(self, who, value):
@@ -19,6 +20,14 @@ class Row:
 
     def worst(self, who):
         return (max if self.better == "lower" else min)(self.figures[who])
+
+    def cell(self, who):
+        return f"{self._number(self.median(who))} ({self._number(self.worst(who))}; {len(self.figures[who])})"
+
+    def _number(self, value):
+        if self.digits is not None:
+            return f"{value:.{self.digits}f}"
+        return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
     def to_json(self):
         return asdict(self)

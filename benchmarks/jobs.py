@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAIN_TOKENS = ROOT / "runs/corpus/train.tokens"
+LR = 3e-4  # in every step
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,16 @@ class Model:
         layer = attention + 3 * self.width * self.ffn_width + 2 * self.width
         return self.layers * layer + 2 * self.vocab_size * self.width + self.width
 
+    def flops_per_token(self):
+        """Forward and backward (PaLM, appendix B): multiply-adds count twice, the embedding's table does not."""
+        multiplied = self.parameters() - self.vocab_size * self.width
+        return 6 * multiplied + 12 * self.layers * self.width * self.sequence_length
+
+    def samples_per_step(self, ranks):
+        return ranks * self.accumulation * self.micro_batch
+
     def tokens_per_step(self, ranks):
-        return ranks * self.accumulation * self.micro_batch * self.sequence_length
+        return self.samples_per_step(ranks) * self.sequence_length
 
 
 MODELS = {
@@ -36,7 +45,7 @@ MODELS = {
 }
 
 
-def write_job(folder, name, ranks, steps, checkpoint_every=0):
+def write_job(folder, name, ranks, steps, checkpoint_every=0, precision="fp32", lr=LR):
     """The job file of model `name` in `folder`; its output is `folder`/output."""
     model = MODELS[name]
     shape = {key: value for key, value in vars(model).items() if key not in ("micro_batch", "accumulation")}
@@ -46,8 +55,11 @@ def write_job(folder, name, ranks, steps, checkpoint_every=0):
         "data": {"train": [{"path": str(TRAIN_TOKENS)}]},
         "train": {
             "steps": steps,
-            "global_batch": ranks * model.micro_batch * model.accumulation,
+            "global_batch": model.samples_per_step(ranks),
             "micro_batch": model.micro_batch,
+            "precision": precision,
+            "optimizer": {"lr": lr},
+            "lr_schedule": {"min_lr": lr},
         },
         "checkpoint": {"every": checkpoint_every, "keep": 1},
         "launch": {"ranks_per_node": ranks},

@@ -16,13 +16,14 @@ POLL_SECONDS = 0.002
 class PhalanxJob:
     """Started on entry, ended on exit. `began` is the time just before the exec of `phalanx run`."""
 
-    def __init__(self, model, ranks, steps, checkpoint_every=0):
-        self._arguments = (model, ranks, steps, checkpoint_every)
+    def __init__(self, model, ranks, steps, checkpoint_every=0, **more):
+        self._arguments = (model, ranks, steps, checkpoint_every), more  # of write_job
 
     def __enter__(self):
         self._folder = tempfile.TemporaryDirectory(prefix="phalanx-benchmark-", dir=ROOT / "build")
         folder = Path(self._folder.name)
-        job = write_job(folder, *self._arguments)
+        positional, more = self._arguments
+        job = write_job(folder, *positional, **more)
         self.output = folder / "output"
         self._errors = open(folder / "errors", "w+")
         self._read = 0

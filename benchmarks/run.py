@@ -24,20 +24,13 @@ def load():
     return " ".join(f"{value:.1f}" for value in os.getloadavg())
 
 
-def train(repetitions):
-    return training.measure("S", steps=6, repetitions=repetitions, compiled=False)
-
-
-def train_large(repetitions):
-    compiled = training.measure("S", steps=6, repetitions=repetitions, compiled=True)
-    return compiled + training.measure("M", steps=3, repetitions=repetitions, compiled=True)
-
-
 SECTIONS = {
     "startup": lambda repetitions: startup.measure(repetitions=repetitions),
     "recovery": lambda repetitions: recovery.measure(repetitions=repetitions),
-    "training": train,
-    "training-large": train_large,
+    "training": lambda repetitions: training.measure("S", "fp32", steps=6, repetitions=repetitions),
+    "training-bf16": lambda repetitions: training.measure("S", "bf16", steps=6, repetitions=repetitions),
+    "training-large": lambda _: training.measure("M", "fp32", steps=3, repetitions=1),
+    "training-large-bf16": lambda _: training.measure("M", "bf16", steps=3, repetitions=1),
     "all-reduce": lambda repetitions: all_reduce.measure(repetitions=repetitions),
     "checkpoint": lambda repetitions: checkpoint.measure(repetitions=repetitions),
 }
@@ -53,11 +46,11 @@ def measure(name, repetitions):
 
 def main():
     parser = argparse.ArgumentParser(prog="benchmarks/run.sh", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="neither the model M nor torch.compile")
+    parser.add_argument("--quick", action="store_true", help="without the model M")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="measure only these")
     parser.add_argument("--repetitions", type=int, default=3, help="launches of each side (default 3)")
     options = parser.parse_args()
-    everything = [name for name in SECTIONS if not (options.quick and name == "training-large")]
+    everything = [name for name in SECTIONS if not (options.quick and name.startswith("training-large"))]
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     for name in options.only or everything:

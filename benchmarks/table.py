@@ -11,10 +11,6 @@ PAGE = ROOT / "docs/benchmarks.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
-def number(value):
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
 def output_of(*command):
     try:
         answer = subprocess.run(command, capture_output=True, text=True)
@@ -43,10 +39,7 @@ def section(name, rows):
     contenders = list(dict.fromkeys(who for row in rows for who in row.figures))
     lines = [f"### {name}", "", "| | " + " | ".join(contenders) + " |", "|---" * (len(contenders) + 1) + "|"]
     for row in rows:
-        cells = []
-        for who in contenders:
-            figures = row.figures.get(who)
-            cells.append(f"{number(row.median(who))} ({number(row.worst(who))}; {len(figures)})" if figures else "")
+        cells = [row.cell(who) if who in row.figures else "" for who in contenders]
         lines.append(f"| {row.what}, {row.unit} | " + " | ".join(cells) + " |")
     return lines + [""]
 

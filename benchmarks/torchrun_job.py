@@ -20,6 +20,7 @@ def environment():
         "PYTHONPATH": str(ROOT / ".deps/python"),
         "OMP_NUM_THREADS": "1",
         "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+        "DS_ACCELERATOR": "cpu",
         "TORCHINDUCTOR_CACHE_DIR": str(ROOT / "build/benchmarks/inductor-cache"),
     }
 
@@ -40,7 +41,7 @@ class TorchrunJob:
         self._folder = tempfile.TemporaryDirectory(prefix="torchrun-benchmark-", dir=ROOT / "build")
         self._errors = open(Path(self._folder.name) / "errors", "w+")
         self._lines = queue.SimpleQueue()
-        self.steps = []  # of rank 0: step, restart (how many came before it), seconds; "seen" as in PhalanxJob
+        self.steps = []  # of rank 0: step, restart (how many came before it), seconds, loss; "seen" as in PhalanxJob
         self.pids = {}  # (restart, rank) -> pid
         self.began = time.monotonic()
         self._process = subprocess.Popen(
@@ -82,6 +83,7 @@ class TorchrunJob:
 
     def _take(self, seen, words):
         if words[:1] == ["STEP"]:
-            self.steps.append({"step": int(words[1]), "restart": int(words[2]), "seconds": float(words[3]), "seen": seen})
+            self.steps.append({"step": int(words[1]), "restart": int(words[2]), "seconds": float(words[3]),
+                               "loss": float(words[4]), "seen": seen})
         elif words[:1] == ["RANK"]:
             self.pids[int(words[2]), int(words[1])] = int(words[3])

@@ -90,8 +90,8 @@ python_peers() {
   )
   if ! cmp -s benchmarks/requirements.txt $marker; then
     say "installing benchmarks/requirements.txt into .deps/python"
-    /usr/bin/python3 -m pip install -q --disable-pip-version-check --no-deps --upgrade --target .deps/python \
-      -r benchmarks/requirements.txt
+    DS_BUILD_OPS=0 /usr/bin/python3 -m pip install -q --disable-pip-version-check --no-deps --upgrade \
+      --target .deps/python -r benchmarks/requirements.txt
     cp benchmarks/requirements.txt $marker
   fi
   for _ in 1 2; do  # what a wheel brings may need another

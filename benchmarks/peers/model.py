@@ -1,4 +1,7 @@
-"""The transformer of `model.preset: llama` in plain PyTorch: RMSNorm, rotary positions, grouped-query attention, SwiGLU."""
+"""The transformer of `model.preset: llama` in plain PyTorch: RMSNorm, rotary positions, grouped-query attention, SwiGLU.
+
+Its parameters have the names that Phalanx gives them.
+"""
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -8,10 +11,10 @@ class Attention(nn.Module):
     def __init__(self, model):
         super().__init__()
         self.head = model.width // model.heads
-        self.q = nn.Linear(model.width, model.width, bias=False)
-        self.k = nn.Linear(model.width, model.kv_heads * self.head, bias=False)
-        self.v = nn.Linear(model.width, model.kv_heads * self.head, bias=False)
-        self.o = nn.Linear(model.width, model.width, bias=False)
+        self.query = nn.Linear(model.width, model.width, bias=False)
+        self.key = nn.Linear(model.width, model.kv_heads * self.head, bias=False)
+        self.value = nn.Linear(model.width, model.kv_heads * self.head, bias=False)
+        self.output = nn.Linear(model.width, model.width, bias=False)
 
     def forward(self, x, cos, sin):
         def heads(projected):
@@ -19,11 +22,22 @@ class Attention(nn.Module):
 
         def rotate(y):
             first, second = y.chunk(2, -1)
-            return torch.cat([first * cos - second * sin, second * cos + first * sin], -1)
+            return torch.cat([first * cos - second * sin, second * cos + first * sin], -1).to(y.dtype)
 
-        q, k, v = rotate(heads(self.q(x))), rotate(heads(self.k(x))), heads(self.v(x))
+        q, k, v = rotate(heads(self.query(x))), rotate(heads(self.key(x))), heads(self.value(x))
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
-        return self.o(y.transpose(1, 2).flatten(2))
+        return self.output(y.transpose(1, 2).flatten(2))
+
+
+class FeedForward(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.gate = nn.Linear(model.width, model.ffn_width, bias=False)
+        self.up = nn.Linear(model.width, model.ffn_width, bias=False)
+        self.down = nn.Linear(model.ffn_width, model.width, bias=False)
+
+    def forward(self, x):
+        return self.down(F.silu(self.gate(x)) * self.up(x))
 
 
 class Layer(nn.Module):
@@ -32,14 +46,11 @@ class Layer(nn.Module):
         self.attention_norm = nn.RMSNorm(model.width, eps=1e-5)
         self.attention = Attention(model)
         self.ffn_norm = nn.RMSNorm(model.width, eps=1e-5)
-        self.gate = nn.Linear(model.width, model.ffn_width, bias=False)
-        self.up = nn.Linear(model.width, model.ffn_width, bias=False)
-        self.down = nn.Linear(model.ffn_width, model.width, bias=False)
+        self.ffn = FeedForward(model)
 
     def forward(self, x, cos, sin):
         x = x + self.attention(self.attention_norm(x), cos, sin)
-        y = self.ffn_norm(x)
-        return x + self.down(F.silu(self.gate(y)) * self.up(y))
+        return x + self.ffn(self.ffn_norm(x))
 
 
 class Transformer(nn.Module):

@@ -1,7 +1,10 @@
-"""DistributedDataParallel over Gloo on the job of benchmarks/jobs.py: what a user of torchrun would write.
+"""What a user of torchrun would write for the job of benchmarks/jobs.py, over Gloo.
 
-Every rank prints "RANK rank restart pid"; rank 0 prints "STEP step restart seconds" after each step.
---save writes a checkpoint after every step, and a restarted worker goes on from it.
+--mode ddp: DistributedDataParallel; fsdp2: fully_shard of every layer; zero2: DeepSpeed. --precision bf16 is autocast for
+ddp, and for fsdp2 and zero2 what they call mixed precision: weights kept in fp32, computed with in bf16.
+Every rank prints "RANK rank restart pid"; rank 0 prints "STEP step restart seconds loss" after each step.
+--begin-from names a folder of same_start.py; --save writes a checkpoint after every step, and a restarted worker goes on from
+it (ddp).
 """
 import argparse
 import os
@@ -18,22 +21,25 @@ import torch.distributed as dist
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from jobs import MODELS, TRAIN_TOKENS
+from jobs import LR, MODELS, TRAIN_TOKENS
 from model import Transformer
 
 TOKENS_OFFSET = 4096  # docs/data_format.md
 
 
-def sequences(model, rank, ranks):
-    """Endless micro-batches (inputs, targets) of this rank, from the file that Phalanx reads."""
+def sequences(model, start, rank, ranks):
+    """Endless micro-batches (inputs, targets) of this rank: its part of each step's samples, in Phalanx's order."""
     tokens = np.memmap(TRAIN_TOKENS, dtype="<u2", mode="r", offset=TOKENS_OFFSET)
     length, batch = model.sequence_length, model.micro_batch
-    index = rank * batch
+    order = np.load(f"{start}/order.npy") if start else np.arange((len(tokens) - 1) // length)
+    own = model.samples_per_step(1)
+    index = rank * own
     while True:
-        rows = [tokens[i * length : i * length + length + 1].astype(np.int64) for i in range(index, index + batch)]
-        block = torch.from_numpy(np.stack(rows))
-        yield block[:, :-1], block[:, 1:]
-        index += ranks * batch
+        for i in range(index, index + own, batch):
+            rows = [tokens[n * length : n * length + length + 1].astype(np.int64) for n in order.take(range(i, i + batch), mode="wrap")]
+            block = torch.from_numpy(np.stack(rows))
+            yield block[:, :-1], block[:, 1:]
+        index += ranks * own
 
 
 def tell(*words):
@@ -58,16 +64,99 @@ def restore(path, network, optimizer):
     return state["step"]
 
 
-def run_step(model, ddp, forward, optimizer, batches):
-    for i in range(model.accumulation):
-        last = i + 1 == model.accumulation
-        inputs, targets = next(batches)
-        with nullcontext() if last else ddp.no_sync():
-            logits = forward(inputs)
-            (F.cross_entropy(logits.flatten(0, 1), targets.flatten()) / model.accumulation).backward()
-    torch.nn.utils.clip_grad_norm_(ddp.parameters(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad()
+def adamw(network):
+    """Weight decay for matrices, none for norms."""
+    groups = [{"params": [p for p in network.parameters() if (p.dim() > 1) == decayed], "weight_decay": decay}
+              for decayed, decay in ((True, 0.1), (False, 0.0))]
+    return torch.optim.AdamW(groups, lr=LR, betas=(0.9, 0.95), fused=True)
+
+
+def cross_entropy(logits, targets):
+    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+
+
+class Ddp:
+    def __init__(self, options, model, network):
+        self._optimizer = adamw(network)
+        self._checkpoint = f"{options.folder}/checkpoint"
+        self.step = restore(self._checkpoint, network, self._optimizer)
+        self._ddp = DistributedDataParallel(network, gradient_as_bucket_view=True)
+        self._forward = torch.compile(self._ddp) if options.compile else self._ddp
+        self._bf16 = options.precision == "bf16"
+        self._accumulation = model.accumulation
+
+    def train(self, batches):
+        loss = 0
+        for i in range(self._accumulation):
+            inputs, targets = next(batches)
+            with nullcontext() if i + 1 == self._accumulation else self._ddp.no_sync():
+                with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
+                    part = cross_entropy(self._forward(inputs), targets) / self._accumulation
+                part.backward()
+            loss += part.detach()
+        torch.nn.utils.clip_grad_norm_(self._ddp.parameters(), 1.0)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self.step += 1
+        return loss
+
+    def save(self):
+        save(self._checkpoint, self._ddp.module, self._optimizer, self.step)
+
+
+class Fsdp2:
+    def __init__(self, options, model, network):
+        from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+        policy = MixedPrecisionPolicy()
+        if options.precision == "bf16":
+            policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
+        mesh = dist.init_device_mesh("cpu", (dist.get_world_size(),))
+        for layer in network.layers:
+            if options.compile:
+                layer.compile()
+            fully_shard(layer, mesh=mesh, mp_policy=policy)
+        self._network = fully_shard(network, mesh=mesh, mp_policy=policy)
+        self._optimizer = adamw(network)
+        self._accumulation = model.accumulation
+        self.step = 0
+
+    def train(self, batches):
+        loss = 0
+        for i in range(self._accumulation):
+            inputs, targets = next(batches)
+            self._network.set_requires_gradient_sync(i + 1 == self._accumulation)
+            part = cross_entropy(self._network(inputs), targets) / self._accumulation
+            part.backward()
+            loss += part.detach()
+        torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self.step += 1
+        return loss
+
+
+class Zero2:
+    def __init__(self, options, model, network):
+        import deepspeed
+        deepspeed.init_distributed(dist_backend="gloo")
+        configuration = {
+            "train_micro_batch_size_per_gpu": model.micro_batch, "gradient_accumulation_steps": model.accumulation,
+            "gradient_clipping": 1.0, "zero_optimization": {"stage": 2}, "zero_allow_untested_optimizer": True,
+            "bf16": {"enabled": options.precision == "bf16"}, "steps_per_print": 10**9}
+        self._engine, *_ = deepspeed.initialize(model=network, optimizer=adamw(network), config=configuration)
+        self._accumulation = model.accumulation
+        self.step = 0
+
+    def train(self, batches):
+        loss = 0
+        for _ in range(self._accumulation):
+            inputs, targets = next(batches)
+            part = cross_entropy(self._engine(inputs), targets)
+            self._engine.backward(part)
+            self._engine.step()
+            loss += part.detach() / self._accumulation
+        self.step += 1
+        return loss
 
 
 def main():
@@ -75,6 +164,9 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--folder", required=True)
+    parser.add_argument("--mode", choices=("ddp", "fsdp2", "zero2"), default="ddp")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--begin-from")
     parser.add_argument("--save", action="store_true")
     parser.add_argument("--compile", action="store_true")
     options = parser.parse_args()
@@ -87,20 +179,20 @@ def main():
     tell("RANK", rank, restart, os.getpid())
 
     network = Transformer(model)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
-    checkpoint = f"{options.folder}/checkpoint"
-    step = restore(checkpoint, network, optimizer)
-    ddp = DistributedDataParallel(network, gradient_as_bucket_view=True)
-    forward = torch.compile(ddp) if options.compile else ddp
-    batches = sequences(model, rank, ranks)
-    while step < options.steps:
+    if options.begin_from:
+        weights = np.load(f"{options.begin_from}/weights.npz")
+        network.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights.files})
+    trainer = {"ddp": Ddp, "fsdp2": Fsdp2, "zero2": Zero2}[options.mode](options, model, network)
+    batches = sequences(model, options.begin_from, rank, ranks)
+    while trainer.step < options.steps:
         begin = time.perf_counter()
-        run_step(model, ddp, forward, optimizer, batches)
-        step += 1
+        loss = trainer.train(batches)
+        seconds = time.perf_counter() - begin
+        dist.all_reduce(loss)  # outside of the time
         if rank == 0:
-            tell("STEP", step, restart, time.perf_counter() - begin)
+            tell("STEP", trainer.step, restart, seconds, loss.item() / ranks)
             if options.save:
-                save(checkpoint, network, optimizer, step)
+                trainer.save()
     dist.destroy_process_group()
 
 
