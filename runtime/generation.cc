@@ -103,7 +103,8 @@ bool Generation::settle(Stepper& stepper) {
 
 bool Generation::step(Stepper& stepper) {
   auto& tracer = worker_.tracer;
-  tracer.begin_step(roster_.generation(), worker_.holding.state.progress.step + 1);
+  tracer.begin_step(roster_.generation(), worker_.holding.state.progress.step + 1,
+                    worker_.keeper.take_traces());
   const auto begin = Clock::now();
   const std::int64_t tokens_before = worker_.holding.state.progress.tokens;
   const StepOutcome outcome = stepper.run({worker_.keeper.stop_requested(), tracer.waiting()});

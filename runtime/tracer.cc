@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "comm/group.h"
-#include "protocol/run_directory.h"
 #include "protocol/trace_file.h"
 
 namespace phalanx::runtime {
@@ -66,9 +65,10 @@ TracedSpan describe(const protocol::Span& span) {
 
 }  // namespace
 
-void Tracer::begin_step(std::uint64_t generation, std::int64_t step) {
+void Tracer::begin_step(std::uint64_t generation, std::int64_t step,
+                        std::vector<protocol::Trace> requests) {
   if (generation != generation_) follow(generation);
-  for (auto& request : keeper_.take_traces())
+  for (auto& request : requests)
     if (request.generation() == generation_) requests_.push_back(std::move(request));
   spans_.record(std::ranges::any_of(traced_, [&](const auto& one) { return one.first <= step; }));
 }
@@ -110,7 +110,7 @@ void Tracer::write(const Traced& traced, int rank) const {
   if (content.spans.empty()) return;  // the run ended before
   protocol::RankTrace trace;
   trace.set_rank(rank);
-  trace.set_node(keeper_.start().node());
+  trace.set_node(node_);
   trace.set_generation(generation_);
   trace.set_first_step(traced.first);
   trace.set_last_step(traced.last);
@@ -119,7 +119,7 @@ void Tracer::write(const Traced& traced, int rank) const {
   trace.set_dropped(content.dropped);
   for (const auto& span : content.spans) *trace.add_spans() = describe(span);
   try {
-    protocol::write_trace(protocol::RunDirectory(keeper_.start().output()).trace(traced.id), trace);
+    protocol::write_trace(output_.trace(traced.id), trace);
   } catch (const StorageError& error) {
     std::fprintf(stderr, "the trace of steps %lld to %lld is not written: %s\n",
                  static_cast<long long>(traced.first), static_cast<long long>(traced.last),

@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "protocol/messages.pb.h"
+#include "protocol/run_directory.h"
 #include "protocol/span_ring.h"
-#include "runtime/keeper_link.h"
 
 namespace phalanx::runtime {
 
@@ -15,13 +18,14 @@ namespace phalanx::runtime {
 // sees that and asks again. While nobody asks it costs nothing.
 class Tracer {
  public:
-  // `keeper`, which brings the requests, outlives it.
-  explicit Tracer(KeeperLink& keeper) : keeper_(keeper) {}
+  // Of a worker on `node`, of the run in `output`.
+  Tracer(protocol::RunDirectory output, int node) : output_(std::move(output)), node_(node) {}
 
   protocol::SpanRing& spans() { return spans_; }
 
   // Takes in new requests, and begins or ceases to record.
-  void begin_step(std::uint64_t generation, std::int64_t step);
+  void begin_step(std::uint64_t generation, std::int64_t step,
+                  std::vector<protocol::Trace> requests);
   // Whether a request waits for the other ranks to have it.
   bool waiting() const { return !requests_.empty(); }
   // Writes the traces that are complete. A disk that fails does not end the training: the rank is
@@ -46,7 +50,8 @@ class Tracer {
   void follow(std::uint64_t generation);
   void write(const Traced& traced, int rank) const;
 
-  KeeperLink& keeper_;
+  const protocol::RunDirectory output_;
+  const int node_;
   protocol::SpanRing spans_{kRoom};
   std::uint64_t generation_ = 0;
   std::deque<protocol::Trace> requests_;  // in the same order on every rank

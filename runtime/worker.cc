@@ -142,7 +142,7 @@ int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
   TrainingData data(job);
   Holding holding(job.model);
   Saving saving(job, keeper.start().attempt(), keeper);
-  Tracer tracer(keeper);
+  Tracer tracer(protocol::RunDirectory(keeper.start().output()), keeper.start().node());
   PhaseClock phases(black_box, &tracer.spans());
   Worker worker{job, keeper, black_box, phases, *endpoint, data, holding, saving, tracer, {}};
   serve(worker);

@@ -40,6 +40,32 @@ TEST(CommBookkeeping, AnOperationThatWaitsIsStartedAndNotFinished) {
   EXPECT_EQ(box.collectives[1].finished.load(), 0);
 }
 
+TEST(CommBookkeeping, SpansOfATraceBelongTogetherOnAllRanks) {
+  const auto results = start({.scenario = "traces", .nodes = {0, 1, 1}})->results();
+  ASSERT_EQ(results.size(), 3u);
+  ASSERT_EQ(results[0].size(), 2u) << "what came before and after the recording is not in it";
+  ASSERT_EQ(results[1].size(), 1u);
+  ASSERT_EQ(results[2].size(), 2u);
+  for (const auto& result : results) {
+    EXPECT_EQ(result[0]["name"], "all_reduce");
+    EXPECT_EQ(result[0]["key"], results[0][0]["key"]);
+    EXPECT_EQ(result[0]["sequence"], 2);
+    EXPECT_EQ(result[0]["bytes"], 20);
+    EXPECT_EQ(result[0]["peer"], -1);
+    EXPECT_LE(result[0]["issued"], result[0]["begin"]);
+    for (const auto& other : results) EXPECT_LE(other[0]["begin"], result[0]["end"]);
+  }
+  const auto &receive = results[0][1], &send = results[2][1];
+  EXPECT_EQ(send["name"], "send");
+  EXPECT_EQ(receive["name"], "receive");
+  EXPECT_EQ(send["peer"], 0) << "a rank of the generation, not of the group";
+  EXPECT_EQ(receive["peer"], 2);
+  EXPECT_EQ(send["key"], receive["key"]);
+  EXPECT_NE(send["key"], results[0][0]["key"]);
+  EXPECT_EQ(send["sequence"], receive["sequence"]);
+  EXPECT_LE(send["begin"], receive["end"]);
+}
+
 TEST(CommBookkeeping, UsedUpMemorySaysWhatIsNeeded) {
   ClusterPlan plan{.scenario = "allocate_too_much", .nodes = {0}};
   plan.bytes_per_rank = 1 << 20;

@@ -234,6 +234,40 @@ json records(RankContext& context) {
   return json::object();
 }
 
+json as_json(const protocol::Span& span) {
+  const auto& what = std::get<protocol::OperationSpan>(span.what);
+  return {{"name", operation_name(static_cast<Operation>(what.operation))},
+          {"key", what.key},
+          {"group", what.group},
+          {"sequence", what.sequence},
+          {"bytes", what.bytes},
+          {"peer", what.peer},
+          {"issued", what.issued},
+          {"begin", span.begin},
+          {"end", span.end}};
+}
+
+// The last rank sends to the first one, both in the world and, in reverse, in a group of the two.
+json traces(RankContext& context) {
+  const auto communicator = context.join();
+  const auto world = communicator->make_group(context.everybody());
+  const int last = context.size() - 1;
+  std::vector<float> data(5);
+  world->barrier().wait();
+  context.spans().record(true);
+  world->all_reduce(data).wait();
+  if (context.rank() == last || context.rank() == 0) {
+    const auto pair = communicator->make_group({last, 0});
+    const bool sends = context.rank() == last;
+    (sends ? pair->send(data, 1) : pair->receive(data, 0)).wait();
+  }
+  context.spans().record(false);
+  world->barrier().wait();
+  json found = json::array();
+  for (const auto& span : context.spans().of_steps(0, 0).spans) found.push_back(as_json(span));
+  return found;
+}
+
 }  // namespace
 
 const std::map<std::string, Scenario>& operation_scenarios() {
@@ -244,7 +278,8 @@ const std::map<std::string, Scenario>& operation_scenarios() {
                                                          {"proceeds_alone", proceeds_alone},
                                                          {"waits_in_vain", waits_in_vain},
                                                          {"allocate_too_much", allocate_too_much},
-                                                         {"records", records}};
+                                                         {"records", records},
+                                                         {"traces", traces}};
   return scenarios;
 }
 

@@ -51,6 +51,7 @@ std::unique_ptr<Communicator> RankContext::join() {
   membership.node_memory = std::move(descriptors.at(0));
   box_ = std::make_unique<MemoryMapping>(descriptors.at(1));
   membership.black_box = &protocol::black_box_in(box_->bytes());
+  membership.spans = &spans_;
   return endpoint_.join(std::move(membership));
 }
 

@@ -26,6 +26,7 @@ class RankContext {
   int size() const { return size_; }
   std::vector<int> everybody() const;
   const nlohmann::json& arguments() const { return arguments_; }
+  protocol::SpanRing& spans() { return spans_; }
   nlohmann::json receive(std::vector<FileDescriptor>* descriptors = nullptr);
   void send(const nlohmann::json& message);
 
@@ -35,6 +36,7 @@ class RankContext {
   int rank_ = 0, size_ = 0;
   nlohmann::json arguments_;
   std::unique_ptr<MemoryMapping> box_;
+  protocol::SpanRing spans_{100};
 };
 
 // What a rank does; its result goes to the test. Exceptions are reported as {"error": ...}.
