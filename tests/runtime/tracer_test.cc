@@ -13,14 +13,15 @@ namespace {
 namespace fs = std::filesystem;
 using protocol::Trace;
 
+fs::path make_folder() {
+  std::string name = (fs::temp_directory_path() / "phalanx-trace.XXXXXX").string();
+  return ::mkdtemp(name.data());
+}
+
 // A rank's steps: each makes one span if it is recorded.
 class TracerTest : public testing::Test {
  protected:
-  TracerTest() {
-    std::string name = (fs::temp_directory_path() / "phalanx-trace.XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
-    fs::create_directories(output().trace("abc"));
-  }
+  TracerTest() { fs::create_directories(output().trace("abc")); }
   ~TracerTest() override { fs::remove_all(root_); }
 
   protocol::RunDirectory output() const { return protocol::RunDirectory(root_); }
@@ -50,7 +51,7 @@ class TracerTest : public testing::Test {
     return steps;
   }
 
-  fs::path root_;
+  const fs::path root_ = make_folder();
   std::uint64_t generation_ = 1;
   Tracer tracer_{output(), 2};
 };
