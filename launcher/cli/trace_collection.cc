@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include <iostream>
 #include <optional>
 #include <set>
 #include <string>
@@ -57,8 +58,9 @@ class Folder {
     const fs::path all = protocol::RunDirectory(run).traces();
     std::error_code error;
     fs::create_directories(all, error);
+    if (error) throw storage_error(all.string() + ": make", error.value());
     std::string name = (all / "XXXXXX").string();
-    if (error || ::mkdtemp(name.data()) == nullptr)
+    if (::mkdtemp(name.data()) == nullptr)
       throw storage_error(all.string() + ": make a folder in it");
     path_ = name;
   }
@@ -113,8 +115,9 @@ class Collection {
           return protocol::read_traces(folder.path());
         case Result::kInterrupted:
           return {};
-        case Result::kBroken:  // the generation
-          break;
+        case Result::kBroken:
+          std::cerr << fmt::format("generation {} is over; asking the next one\n",
+                                   answer->generation());
       }
     }
   }
@@ -135,6 +138,9 @@ class Collection {
         refuse_over(run_, asked_before_ ? " until the steps were over" : "");
       if (answer.generation() > 0) {
         asked_before_ = true;
+        std::cerr << fmt::format("the run is at step {}; tracing {} steps{} (Ctrl-C: give up)\n",
+                                 answer.step(), request_.steps(),
+                                 first_step_ > 0 ? fmt::format(" from {} on", first_step_) : "");
         return answer;
       }
       look_at_steps(answer);

@@ -18,8 +18,6 @@ using protocol::RankTrace;
 using protocol::TracedOperation;
 using protocol::TracedSpan;
 
-constexpr std::uint32_t kSequence = 1;
-
 // Writes one rank's part.
 class RankPart {
  public:
@@ -47,10 +45,11 @@ class RankPart {
   std::uint64_t process() const { return static_cast<std::uint64_t>(trace_.rank() + 1) << 16; }
   std::uint64_t main_thread() const { return process() + 1; }
   int process_id() const { return trace_.rank() + 1; }
+  std::uint32_t sequence() const { return static_cast<std::uint32_t>(process_id()); }
 
   perfetto::TrackDescriptor& add_track(std::uint64_t uuid) {
     TracePacket& packet = *out_.add_packet();
-    packet.set_trusted_packet_sequence_id(kSequence);
+    packet.set_trusted_packet_sequence_id(sequence());
     packet.mutable_track_descriptor()->set_uuid(uuid);
     return *packet.mutable_track_descriptor();
   }
@@ -86,7 +85,7 @@ class RankPart {
   TrackEvent& add_event(TrackEvent::Type type, std::uint64_t track, std::int64_t time) {
     TracePacket& packet = events_.emplace_back();
     packet.set_timestamp(static_cast<std::uint64_t>(time + offset_));
-    packet.set_trusted_packet_sequence_id(kSequence);
+    packet.set_trusted_packet_sequence_id(sequence());
     packet.mutable_track_event()->set_type(type);
     packet.mutable_track_event()->set_track_uuid(track);
     return *packet.mutable_track_event();

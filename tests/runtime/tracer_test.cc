@@ -85,6 +85,20 @@ TEST_F(TracerTest, RecordsNothingBeforeTheFirstStepAskedFor) {
   EXPECT_EQ(steps_written(), (std::vector<std::int64_t>{4, 5}));
 }
 
+TEST_F(TracerTest, ServesSeveralRequestsAtOnce) {
+  auto second = request(3);
+  second.set_id("def");
+  fs::create_directories(output().trace("def"));
+  step(1, {request(5), second});
+  step(2);
+  for (const std::int64_t number : {3, 4, 5, 6}) step(number);
+  EXPECT_EQ(steps_written(), (std::vector<std::int64_t>{2, 3, 4, 5, 6}));
+  const auto traces = protocol::read_traces(output().trace("def"));
+  ASSERT_EQ(traces.size(), 1u);
+  ASSERT_EQ(traces[0].spans_size(), 3);
+  EXPECT_EQ(traces[0].spans(0).step(), 3) << "requests take effect one after another";
+}
+
 TEST_F(TracerTest, ForgetsWhatIsOfAnotherGeneration) {
   step(1, {request(3)});
   step(2);
