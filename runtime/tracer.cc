@@ -80,10 +80,7 @@ void Tracer::end_step(const Ended& ended) {
     write(traced, ended.rank);
     return true;
   });
-  if (tracing && traced_.empty()) {
-    spans_.record(false);
-    spans_.clear();
-  }
+  if (tracing && traced_.empty()) spans_.clear();
   if (!ended.all_wait) return;
   const auto& request = requests_.front();
   const std::int64_t first = std::max(request.first_step(), ended.step + 1);

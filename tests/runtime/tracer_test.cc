@@ -73,6 +73,7 @@ TEST_F(TracerTest, BeginsAfterTheStepInWhichAllRanksHadTheRequest) {
   EXPECT_GT(trace.wall_offset(), 0);
   EXPECT_FALSE(trace.clock().empty());
   EXPECT_FALSE(tracer_.spans().recording());
+  EXPECT_TRUE(tracer_.spans().of_steps(0, 100).spans.empty()) << "it takes no memory any more";
 }
 
 TEST_F(TracerTest, RecordsNothingBeforeTheFirstStepAskedFor) {

@@ -18,6 +18,13 @@ using protocol::RankTrace;
 perfetto::Trace file_of(const std::vector<RankTrace>& traces) {
   perfetto::Trace trace;
   EXPECT_TRUE(trace.ParseFromString(perfetto_file(traces, align_clocks(traces)).content));
+  std::map<std::uint32_t, std::uint64_t> newest;  // of each writer
+  for (const auto& packet : trace.packet()) {
+    if (!packet.has_track_event()) continue;
+    auto& before = newest[packet.trusted_packet_sequence_id()];
+    EXPECT_LE(before, packet.timestamp()) << "events are in the order of their times";
+    before = packet.timestamp();
+  }
   return trace;
 }
 
@@ -101,6 +108,7 @@ TEST(PerfettoFile, LeadsThroughTheRanksOfACollective) {
   std::vector<RankTrace> ranks = {traced_rank(0, 0, "a"), traced_rank(1, 0, "a"),
                                   traced_rank(2, 1, "a")};
   for (auto& rank : ranks) {
+    add_phase(rank, "backward", 50, 150);
     add_operation(rank, "all_reduce", 4, 100 - rank.rank(), 200);
     add_operation(rank, "all_reduce", 4, 100, 200).set_key(static_cast<std::uint64_t>(rank.rank()));
   }
