@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <set>
-#include <tuple>
+#include <utility>
 
 namespace phalanx::trace {
 namespace {
@@ -11,12 +11,12 @@ namespace {
 using protocol::RankTrace;
 using protocol::TracedOperation;
 
-using Clocks = std::map<std::string, std::int64_t>;  // a time on each
-
-// What the ranks of each host saw of one collective.
-struct Meeting {
-  Clocks last_entry, first_exit;
+// What the ranks that share a clock saw of a collective, by that clock.
+struct Visit {
+  std::int64_t last_entry = std::numeric_limits<std::int64_t>::min();
+  std::int64_t first_exit = std::numeric_limits<std::int64_t>::max();
 };
+using Meeting = std::map<std::string, Visit>;                                 // by clock
 using Meetings = std::map<std::pair<std::uint64_t, std::uint64_t>, Meeting>;  // by key and sequence
 
 // Whether no rank leaves it before all have entered.
@@ -31,36 +31,33 @@ Meetings meetings_of(std::span<const RankTrace> traces) {
   for (const RankTrace& trace : traces) {
     for (const auto& span : trace.spans()) {
       if (!span.has_operation() || !awaits_all(span.operation())) continue;
-      Meeting& meeting = meetings[{span.operation().key(), span.operation().sequence()}];
-      auto& entry = meeting.last_entry.try_emplace(trace.clock(), span.begin()).first->second;
-      auto& exit = meeting.first_exit.try_emplace(trace.clock(), span.end()).first->second;
-      entry = std::max(entry, span.begin());
-      exit = std::min(exit, span.end());
+      Visit& visit = meetings[{span.operation().key(), span.operation().sequence()}][trace.clock()];
+      visit.last_entry = std::max(visit.last_entry, span.begin());
+      visit.first_exit = std::min(visit.first_exit, span.end());
     }
   }
   return meetings;
 }
 
-// What must be added to `clock` to give `reference`, both steady clocks.
+// What must be added to a clock to give the reference.
 struct Bounds {
   std::int64_t least = std::numeric_limits<std::int64_t>::min();
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
-  bool both() const {
-    return least != std::numeric_limits<std::int64_t>::min() &&
-           most != std::numeric_limits<std::int64_t>::max();
-  }
 };
 
-Bounds bounds_of(const Meetings& meetings, const std::string& clock, const std::string& reference) {
-  Bounds bounds;
+// Of the clocks that met the reference.
+std::map<std::string, Bounds> bounds_of(const Meetings& meetings, const std::string& reference) {
+  std::map<std::string, Bounds> found;
   for (const auto& [key, meeting] : meetings) {
-    if (!meeting.last_entry.contains(clock) || !meeting.last_entry.contains(reference)) continue;
-    bounds.least =
-        std::max(bounds.least, meeting.last_entry.at(reference) - meeting.first_exit.at(clock));
-    bounds.most =
-        std::min(bounds.most, meeting.first_exit.at(reference) - meeting.last_entry.at(clock));
+    const auto there = meeting.find(reference);
+    if (there == meeting.end()) continue;
+    for (const auto& [clock, visit] : meeting) {
+      Bounds& bounds = found[clock];
+      bounds.least = std::max(bounds.least, there->second.last_entry - visit.first_exit);
+      bounds.most = std::min(bounds.most, there->second.first_exit - visit.last_entry);
+    }
   }
-  return bounds;
+  return found;
 }
 
 }  // namespace
@@ -68,22 +65,21 @@ Bounds bounds_of(const Meetings& meetings, const std::string& clock, const std::
 std::map<std::string, ClockAlignment> align_clocks(std::span<const RankTrace> traces) {
   std::map<std::string, ClockAlignment> aligned;
   if (traces.empty()) return aligned;
-  const auto meetings = meetings_of(traces);
   const std::string& reference = traces.front().clock();
   const std::int64_t to_time_of_day = traces.front().wall_offset();
+  const auto all_bounds = bounds_of(meetings_of(traces), reference);
   for (const RankTrace& trace : traces) {
-    if (aligned.contains(trace.clock())) continue;
-    ClockAlignment& alignment = aligned[trace.clock()];
-    const Bounds bounds = bounds_of(meetings, trace.clock(), reference);
+    const auto [place, is_new] = aligned.try_emplace(trace.clock());
+    if (!is_new) continue;
+    const auto bounds = all_bounds.find(trace.clock());
     if (trace.clock() == reference) {
-      alignment.offset = to_time_of_day;
-    } else if (bounds.both()) {
-      const std::int64_t width = bounds.most - bounds.least;
-      alignment.offset = to_time_of_day + bounds.least + width / 2;
-      alignment.uncertainty = std::max<std::int64_t>(width, 0) / 2;
+      place->second = {.offset = to_time_of_day};
+    } else if (bounds != all_bounds.end()) {
+      const std::int64_t width = bounds->second.most - bounds->second.least;
+      place->second = {.offset = to_time_of_day + bounds->second.least + width / 2,
+                       .uncertainty = std::max<std::int64_t>(width, 0) / 2};
     } else {
-      alignment.offset = trace.wall_offset();
-      alignment.by_time_of_day = true;
+      place->second = {.offset = trace.wall_offset(), .by_time_of_day = true};
     }
   }
   return aligned;
