@@ -143,7 +143,7 @@ std::vector<Subcommand> trace_commands() {
                     .most = 1000},
                    {.name = "--from",
                     .value = "STEP",
-                    .text = "The first one; the next that begins if left out",
+                    .text = "The first one; 0: the next that begins",
                     .target = &options->wish.first_step,
                     .least = 0},
                    {"--output", "FILE",

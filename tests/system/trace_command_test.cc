@@ -203,6 +203,23 @@ TEST(TraceCommand, AsksTheNextGenerationWhenARankDiesOnTheWay) {
   expect_no_folder_left(run);
 }
 
+TEST(TraceCommand, OutlivesTheControllerAndAnAgent) {
+  Workshop workshop;
+  LiveRun run(workshop, "run", kTwoNodes);
+  ASSERT_TRUE(run.await_step(1));
+  auto trace = std::async(std::launch::async, [&] {
+    return workshop.phalanx({"trace", run.output(), "--steps=500", "--json"});
+  });
+  ASSERT_TRUE(run.await_event("trace_requested"));
+  ::kill(run.find("phalanx-agent"), SIGKILL);
+  ::kill(run.find("phalanx-control"), SIGKILL);
+  const auto outcome = trace.get();
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  const auto json = Json::parse(outcome.output);
+  EXPECT_EQ(json["generation"], 1);
+  expect_steps(slices_of(json["file"].get<std::string>()), json["first_step"], json["last_step"]);
+}
+
 TEST(TraceCommand, SaysThatTheRunEndedBeforeAllSteps) {
   Workshop workshop;
   LiveRun run(workshop, "run", {"--train.steps=1500", "--checkpoint.every=1000000"});
