@@ -167,6 +167,28 @@ TEST(TraceCommand, ShowsTheStepsOfAllRanksWithTheirCollectives) {
   expect_no_folder_left(run);
 }
 
+TEST(TraceCommand, ShowsValidationAndSnapshotsInTheStepsThatHaveThem) {
+  Workshop workshop;
+  LiveRun run(workshop, "run",
+              {"--train.steps=1000000", "--data.validation.every=3", "--checkpoint.every=5",
+               "--checkpoint.keep=1"});
+  ASSERT_TRUE(run.await_step(1));
+  const auto outcome = workshop.phalanx({"trace", run.output(), "--steps=15", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  const auto slices = slices_of(Json::parse(outcome.output)["file"].get<std::string>());
+  for (const auto& step : only(slices, "step", "rank 3 (node 0)")) {
+    const auto number = std::stoll(step.name.substr(5));
+    Names expected, names;
+    if (number % 3 == 0) expected.emplace_back("validation");
+    if (number % 5 == 0) expected.emplace_back("snapshot");
+    for (const auto& phase : only(slices, "phase", step.process))
+      if (phase.begin >= step.begin && phase.end <= step.end) names.push_back(phase.name);
+    ASSERT_GE(names.size(), 5u);
+    EXPECT_EQ(names[4], "optimizer");
+    EXPECT_EQ(Names(names.begin() + 5, names.end()), expected) << step.name;
+  }
+}
+
 TEST(TraceCommand, TakesTheStepsThatAreChosen) {
   Workshop workshop;
   LiveRun run(workshop, "run", kTwoNodes);
