@@ -59,7 +59,8 @@ std::string spelling_help(const FieldDescriptor& field, const std::string& text,
   if (quotes == Quotes::kAround) return "leave out the quotes, they make it text";
   const bool is_whole = number == std::floor(number) && std::abs(number) < 1e15;
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE || !is_whole) return "";
-  return fmt::format("write it in digits: {}", static_cast<std::int64_t>(number));
+  const auto digits = fmt::format("{}", static_cast<std::int64_t>(number));
+  return digits == text ? "" : "write it in digits: " + digits;
 }
 
 // Nobody misspells a longer word, and the distance of long words takes long.

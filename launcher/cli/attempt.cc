@@ -13,6 +13,9 @@ namespace {
 
 using protocol::RunDirectory;
 
+constexpr auto kAllDamaged =
+    "`phalanx ckpt verify` lists all damage; choose another `output` to begin from the start";
+
 int newest_attempt(const RunDirectory& run) {
   int newest = 0;
   while (std::filesystem::exists(run.job_of(newest + 1))) ++newest;
@@ -38,6 +41,16 @@ std::optional<checkpoint::LoadableCheckpoint> newest(const std::string& output, 
         passed_over.set_directory(entry.path.string());
         passed_over.set_reason(reason);
       });
+}
+
+// To a run that cannot go on otherwise, damage is a checkpoint that does not load, whoever finds
+// it.
+checkpoint::Manifest read_chosen(const std::string& path) {
+  try {
+    return checkpoint::read_checked(path);
+  } catch (const checkpoint::DamagedError& error) {
+    throw checkpoint::CheckpointError(error.what(), error.help());
+  }
 }
 
 std::string list_of(const std::vector<protocol::PassedOver>& checkpoints) {
@@ -75,20 +88,20 @@ Attempt plan_attempt(const config::Job& job, const std::string& resume) {
               "`",
           "`phalanx ckpt ls` lists checkpoints");
     attempt.chosen = true;
-    go_on_from(attempt, resume, checkpoint::read_checked(resume), job);
+    go_on_from(attempt, resume, read_chosen(resume), job);
     return attempt;
   }
   if (used) require_same_identity(config::load_job(run.job().string()).job, job, job.output);
   if (const auto found = newest(job.output, attempt)) {
     go_on_from(attempt, found->path.string(), found->manifest, job);
   } else if (resume == "must") {
-    throw checkpoint::CheckpointError("--resume=must: expected a checkpoint in " + job.output +
-                                          ", found none that loads" + list_of(attempt.damaged),
-                                      "run with --resume=auto to begin from the start");
+    throw checkpoint::CheckpointError(
+        "--resume=must: expected a checkpoint in " + job.output + ", found none that loads" +
+            list_of(attempt.damaged),
+        attempt.damaged.empty() ? "run with --resume=auto to begin from the start" : kAllDamaged);
   } else if (!attempt.damaged.empty()) {
     throw checkpoint::CheckpointError(
-        job.output + ": no checkpoint loads" + list_of(attempt.damaged),
-        "`phalanx ckpt verify` lists all damage; choose another `output` to begin from the start");
+        job.output + ": no checkpoint loads" + list_of(attempt.damaged), kAllDamaged);
   }
   return attempt;
 }

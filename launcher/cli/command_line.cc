@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/nearest_name.h"
+#include "config/load.h"
 #include "launcher/cli/help.h"
 #include "launcher/error.h"
 
@@ -83,7 +84,7 @@ void check_value(const std::string& program, const Option& option, const std::st
                                did_you_mean(*target, allowed, "these are all there are today"));
         } else if constexpr (std::is_arithmetic_v<Target> && !std::is_same_v<Target, bool>) {
           const auto number = static_cast<double>(*target);
-          if (number < option.least || number > option.most)
+          if (!(number >= option.least && number <= option.most))  // not a number is neither
             throw RefusedError(fmt::format("{}: {}: expected {}, found {}", program, option.name,
                                            range_of(option), *target),
                                see);
@@ -92,16 +93,25 @@ void check_value(const std::string& program, const Option& option, const std::st
       option.target);
 }
 
+// Whether `word` is rather a key of the job, known or not, than one of `options` misspelt.
+bool is_job_key(const std::string& word, const std::vector<std::string>& options) {
+  if (!word.starts_with("--")) return false;
+  auto names = options;
+  for (const auto& path : config::setting_paths()) names.push_back("--" + path);
+  return std::ranges::find(options, nearest_name(word.substr(0, word.find('=')), names)) ==
+         options.end();
+}
+
 // What a command does not take: all that is left, or of a command with keys of a job what is none.
 void refuse_rest(const Subcommand& command, const std::vector<std::string>& rest,
                  const std::string& see) {
   const bool takes_keys = command.job_keys != nullptr;
-  const auto refused = std::ranges::find_if(
-      rest, [&](const std::string& word) { return !takes_keys || !word.starts_with("--"); });
-  if (refused == rest.end()) return;
-  const std::string name = refused->substr(0, refused->find('='));
   std::vector<std::string> names = {"--json", "--help"};
   for (const auto& option : command.options) names.push_back(option.name);
+  const auto refused = std::ranges::find_if(
+      rest, [&](const std::string& word) { return !takes_keys || !is_job_key(word, names); });
+  if (refused == rest.end()) return;
+  const std::string name = refused->substr(0, refused->find('='));
   throw RefusedError(
       fmt::format("phalanx {}: expected no `{}`", command.name, name),
       did_you_mean(

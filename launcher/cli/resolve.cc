@@ -2,18 +2,40 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "config/config_error.h"
 #include "data/batch.h"
-#include "data/error.h"
 #include "data/tokenizer.h"
 #include "launcher/cli/shown_path.h"
 #include "layout/tensor_spec.h"
 
 namespace phalanx::launcher {
 
-void resolve(config::Job& job) {
+namespace {
+
+// `auto` becomes what the tokenizer needs. Throws ConfigError where fewer rows are asked for.
+void fill_in_vocabulary(config::LoadedJob& loaded, const data::Tokenizer& tokenizer) {
+  auto& rows = loaded.job.model.vocab_size;
+  if (rows == 0) rows = tokenizer.vocab_size();
+  if (rows >= tokenizer.vocab_size()) return;
+  const auto setting =
+      std::ranges::find(loaded.settings, "model.vocab_size", &config::Setting::path);
+  throw config::ConfigError(
+      {{.place = {.source = setting->origin},
+        .path = setting->path,
+        .message = fmt::format("expected at least {}, what the tokenizer {} needs, found {}",
+                               tokenizer.vocab_size(), tokenizer.name(), rows),
+        .help = "write `vocab_size: auto`"}});
+}
+
+}  // namespace
+
+void resolve(config::LoadedJob& loaded) {
+  auto& job = loaded.job;
   const auto tokenizer = data::make_tokenizer(job.data.tokenizer);
+  fill_in_vocabulary(loaded, *tokenizer);
   const auto open = [&](const std::string& path) {
     data::TokenFile file(path);
     file.require_tokenizer(*tokenizer);
@@ -21,12 +43,6 @@ void resolve(config::Job& job) {
   };
   for (const auto& dataset : job.data.train) open(dataset.path);
   if (!job.data.validation.path.empty()) open(job.data.validation.path);
-  if (job.model.vocab_size == 0) job.model.vocab_size = tokenizer->vocab_size();
-  if (job.model.vocab_size < tokenizer->vocab_size())
-    throw data::DataError(
-        fmt::format("model.vocab_size: expected at least {}, what the tokenizer {} needs, found {}",
-                    tokenizer->vocab_size(), tokenizer->name(), job.model.vocab_size),
-        "write `vocab_size: auto`");
 }
 
 namespace {

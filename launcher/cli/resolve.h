@@ -3,13 +3,14 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "config/job.h"
+#include "config/load.h"
 
 namespace phalanx::launcher {
 
-// Looks at the job's data: opens the token files, checks that the job's tokenizer made them and
-// that they are long enough, and fills in `model.vocab_size: auto`. Throws DataError, ConfigError.
-void resolve(config::Job& job);
+// Looks at what the job's data asks for: fills in `model.vocab_size: auto`, opens the token files,
+// checks that the job's tokenizer made them and that they are long enough. Throws ConfigError for a
+// vocabulary that is too small, DataError for the files.
+void resolve(config::LoadedJob& loaded);
 
 // A few lines about what a resolved job will do: ranks, parameters, tokens, memory of the state.
 std::string describe(const config::Job& job);

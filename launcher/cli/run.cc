@@ -127,8 +127,8 @@ int run(const RunOptions& options, const Printer& printer) {
     print_settings(loaded, printer);
     return 0;
   }
-  auto& job = loaded.job;
-  resolve(job);
+  resolve(loaded);
+  const auto& job = loaded.job;
   // All that can be refused is refused before anything is made.
   require_writable(job.output);
   Attempt attempt = plan_attempt(job, options.resume);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config/config_error.h"
 #include "launcher/error.h"
 #include "tests/cli/command_output.h"
 
@@ -35,6 +36,16 @@ TEST(CommandLine, RefusesAnOptionThatIsNoneAndNamesTheNearest) {
   EXPECT_THAT(error_of<RefusedError>({"version", "extra"}), HasSubstr("expected no `extra`"));
 }
 
+TEST(CommandLine, TellsAMisspeltOptionFromAKeyOfTheJob) {
+  EXPECT_THAT(error_of<RefusedError>({"run", "job.yaml", "--resmue=must"}),
+              HasSubstr("expected no `--resmue` | did you mean `--resume`?"));
+  EXPECT_THAT(error_of<RefusedError>({"validate", "job.yaml", "--jsno"}),
+              HasSubstr("expected no `--jsno` | did you mean `--json`?"));
+  for (const char* key : {"--seed=2", "--name=x", "--sede=2", "--recovery.snapshot_every=2"})
+    EXPECT_THAT(error_of<config::ConfigError>({"validate", "none.yaml", key}),
+                HasSubstr("none.yaml: expected a job file"));
+}
+
 TEST(CommandLine, NamesATypoBeforeWhatIsMissingBecauseOfIt) {
   EXPECT_THAT(error_of<RefusedError>({"data", "prepare", "in", "--outptu", "x"}),
               HasSubstr("expected no `--outptu` | did you mean `--output`?"));
@@ -54,6 +65,8 @@ TEST(CommandLine, RefusesAValueThatIsNoneOfTheOptions) {
   EXPECT_THAT(error_of<RefusedError>({"generate", "--tokens", "-1"}),
               HasSubstr("--tokens: expected at least 0, found -1"));
   EXPECT_THAT(error_of<RefusedError>({"generate", "--tokens", "many"}), HasSubstr("--tokens"));
+  EXPECT_THAT(error_of<RefusedError>({"generate", "--temperature", "nan"}),
+              HasSubstr("--temperature: expected at least 0, found nan"));
   EXPECT_THAT(error_of<RefusedError>(
                   {"data", "prepare", "in", "--output", "out", "--validation-fraction", "2"}),
               HasSubstr("--validation-fraction: expected a number from 0 to 1, found 2"));

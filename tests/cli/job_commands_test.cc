@@ -1,11 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config/config_error.h"
 #include "tests/cli/command_output.h"
 #include "tests/data/temporary_folder.h"
 
 namespace phalanx::launcher {
 namespace {
+
+using testing::HasSubstr;
 
 // Examples take the corpus that scripts/quickstart.sh makes, by a path relative to their folder.
 TEST(RunCommand, DryRunsEveryExampleWhereTheCorpusIs) {
@@ -28,6 +31,22 @@ TEST(RunCommand, DryRunsEveryExampleWhereTheCorpusIs) {
     ++count;
   }
   EXPECT_GE(count, 2);
+}
+
+TEST(RunCommand, RefusesAVocabularyThatTheTokenizerDoesNotFitInWhereItIsWritten) {
+  data::TemporaryFolder folder;
+  const std::string job = folder.write("job.yaml", R"(name: small
+model: {layers: 1, width: 8, heads: 2, kv_heads: 1, ffn_width: 8, sequence_length: 8, vocab_size: 100}
+data: {train: [{path: none.tokens}]}
+train: {steps: 1, global_batch: 1}
+output: run
+)");
+  const std::string expected =
+      "model.vocab_size: expected at least 257, what the tokenizer bytes needs, found ";
+  EXPECT_THAT(error_of<config::ConfigError>({"run", job}),
+              HasSubstr(job + ":2:99: " + expected + "100\nhelp: write `vocab_size: auto`"));
+  EXPECT_THAT(error_of<config::ConfigError>({"run", job, "--model.vocab_size=256"}),
+              HasSubstr("error: --model.vocab_size: expected at least 257"));
 }
 
 }  // namespace

@@ -94,6 +94,7 @@ TEST(Errors, RefuseValuesOfAnotherType) {
               ElementsAre(problem(13, 10, "train.steps", "found 1e3", "write it in digits: 1000")));
   EXPECT_THAT(steps("010"),
               ElementsAre(problem(13, 10, "train.steps", "found 010", "write it in digits: 10")));
+  EXPECT_THAT(steps("-1"), ElementsAre(problem(13, 10, "train.steps", "found -1", "`steps`: ")));
   EXPECT_THAT(steps("\"200\""), ElementsAre(problem(13, 10, "train.steps", "found the text 200",
                                                     "leave out the quotes")));
   EXPECT_THAT(steps("true"), ElementsAre(problem(13, 10, "train.steps", "found \"true\"")));

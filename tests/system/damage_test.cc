@@ -144,6 +144,9 @@ TEST(DamagedCheckpoint, OfEveryStepEndsTheNextRunWith13AndAllAreNamed) {
   EXPECT_EQ(next.wait(), 13) << next.console();
   for (const auto& checkpoint : checkpoints)
     EXPECT_THAT(next.console(), HasSubstr("passed over " + checkpoint.string() + ": "));
+  const auto must = workshop.phalanx({"run", workshop.job(), "--resume=must"});
+  EXPECT_EQ(must.code, 13);
+  EXPECT_THAT(must.errors, HasSubstr("choose another `output` to begin from the start"));
 }
 
 TEST(DamagedCheckpoint, ThatTheUserHasNamedEndsTheRunWith13) {
@@ -156,6 +159,11 @@ TEST(DamagedCheckpoint, ThatTheUserHasNamedEndsTheRunWith13) {
   EXPECT_EQ(run.wait(), 13) << run.console();
   EXPECT_THAT(run.console(), NamesDamageIn(checkpoints[1]));
   EXPECT_EQ(run.events("checkpoint_passed_over").size(), 1u);
+
+  damage_manifest(checkpoints[0]);  // found before anything starts
+  const auto refused =
+      workshop.phalanx({"run", workshop.job(), "--resume=" + checkpoints[0].string()});
+  EXPECT_EQ(refused.code, 13) << refused.errors;
 }
 
 // No file of the process can outgrow this: to a rank that saves, the disk is full.

@@ -54,8 +54,8 @@ class AgainstReference : public ::testing::Test {
 // others are the processes that they were.
 void strike(LiveRun& run, const std::vector<WorkerProcess>& workers, const std::vector<int>& ranks);
 
-// A long run, with saves and validations in every volley, of which one worker after the
-// other is killed, every other time near a save, ends as if nothing had happened.
+// Long runs, with saves and validations in every volley, of which one worker after the other is
+// killed, `kills` in all, every other time near a save, end as if nothing had happened.
 void expect_kills_change_nothing(unsigned seed, int kills);
 
 }  // namespace phalanx::system_test
