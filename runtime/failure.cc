@@ -3,6 +3,7 @@
 #include <c10/util/Exception.h>
 
 #include <new>
+#include <string>
 
 #include "checkpoint/error.h"
 #include "config/config_error.h"
@@ -18,6 +19,14 @@ constexpr auto kLessMemory =
     "use a smaller train.micro_batch, a smaller model, or fewer ranks per node";
 
 Failure of(ExitCode code, const Error& error) { return {code, error.what(), error.help()}; }
+
+// Only Torch's GPU allocators have a type of their own for it; the CPU's says it in words.
+Failure of_torch(const c10::Error& error) {
+  const std::string message = error.what_without_backtrace();
+  if (message.find("can't allocate memory") != std::string::npos)
+    return {ExitCode::kOutOfMemory, message, kLessMemory};
+  return {ExitCode::kTrainingCode, message, {}};
+}
 
 }  // namespace
 
@@ -39,8 +48,8 @@ Failure current_failure() {
     return of(ExitCode::kDiverged, error);
   } catch (const std::bad_alloc&) {
     return {ExitCode::kOutOfMemory, "out of memory on this node", kLessMemory};
-  } catch (const c10::OutOfMemoryError& error) {
-    return {ExitCode::kOutOfMemory, error.what_without_backtrace(), kLessMemory};
+  } catch (const c10::Error& error) {
+    return of_torch(error);
   } catch (const Error& error) {
     return of(ExitCode::kTrainingCode, error);
   } catch (const std::exception& error) {

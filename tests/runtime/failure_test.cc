@@ -1,5 +1,7 @@
 #include "runtime/failure.h"
 
+#include <ATen/ops/empty.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <new>
@@ -13,6 +15,8 @@ namespace phalanx::runtime {
 namespace {
 
 using protocol::ExitCode;
+using testing::HasSubstr;
+using testing::Not;
 
 template <class Thrown>
 Failure failure_of(const Thrown& thrown) {
@@ -34,6 +38,27 @@ TEST(Failure, HasTheExitCodeOfItsKindAndSaysWhatToDo) {
   const auto said = failure_of(data::DataError("what", "help"));
   EXPECT_EQ(said.message, "what");
   EXPECT_EQ(said.help, "help");
+}
+
+template <class Call>
+Failure failure_in(const Call& call) {
+  try {
+    call();
+  } catch (...) {
+    return current_failure();
+  }
+  return {};
+}
+
+TEST(Failure, OfTorchIsToldWithoutItsStackAndMemoryThatRunsOutIsKnown) {
+  const auto memory = failure_in([] { at::empty({std::int64_t{1} << 58}); });
+  EXPECT_EQ(memory.code, ExitCode::kOutOfMemory);
+  EXPECT_THAT(memory.message, HasSubstr("you tried to allocate 1152921504606846976 bytes"));
+  EXPECT_THAT(memory.help, HasSubstr("smaller train.micro_batch"));
+  const auto code = failure_in([] { at::empty({2}).view({3}); });
+  EXPECT_EQ(code.code, ExitCode::kTrainingCode);
+  for (const auto& failure : {memory, code})
+    EXPECT_THAT(failure.message, Not(HasSubstr("frame #")));
 }
 
 TEST(Failure, OfAJobIsNotHeadedTwice) {
