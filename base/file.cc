@@ -58,6 +58,12 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
   sync_folder(path.has_parent_path() ? path.parent_path() : ".");
 }
 
+void make_folders(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw storage_error(path.string() + ": create folder", error.value());
+}
+
 void sync_file(const std::filesystem::path& path) {
   sync_or_throw(open_or_throw(path, O_RDONLY), path.string());
 }

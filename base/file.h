@@ -15,6 +15,8 @@ std::string read_file(const std::filesystem::path& path);
 // the folder.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content,
                            unsigned mode = 0644);
+// `path` and those that it is in, where they are missing.
+void make_folders(const std::filesystem::path& path);
 void sync_file(const std::filesystem::path& path);
 void sync_folder(const std::filesystem::path& path);
 void write_all(const FileDescriptor& file, std::string_view content, const std::string& name);

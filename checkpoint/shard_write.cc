@@ -108,9 +108,7 @@ ShardInfo write_shard(const std::filesystem::path& directory, const std::string&
   ShardInfo shard{file, structure.image.size(), {}, {}};
   for (const auto& [position, view] : placed)
     shard.regions.push_back({view->kind, view->region, position, {}});
-  std::error_code error;
-  std::filesystem::create_directories(path.parent_path(), error);
-  if (error) throw storage_error(path.parent_path().string() + ": create folder", error.value());
+  make_folders(path.parent_path());
   try {
     write_content(path, structure, placed, shard);
   } catch (...) {

@@ -13,9 +13,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::optional<std::int64_t> newest_checkpoint(const std::filesystem::path& run) {
-  for (const auto& entry : checkpoint::list_checkpoints(run))
-    if (entry.state == checkpoint::CheckpointEntry::State::kComplete) return entry.id.step;
-  return std::nullopt;
+  const auto found = checkpoint::newest_loadable(checkpoint::list_checkpoints(run),
+                                                 [](const auto&, const std::string&) {});
+  return found ? std::optional(found->manifest.step) : std::nullopt;
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace phalanx::launcher {
 struct Ending {
   std::string outcome;    // summary.json's, or "killed" when nobody could write one
   std::int64_t step = 0;  // the last that counts
-  std::optional<std::int64_t> checkpoint;  // step of the newest complete one
+  std::optional<std::int64_t> checkpoint;  // step of the newest that a run can go on from
   nlohmann::ordered_json summary;          // null when there is none
 };
 Ending ending_of(const std::filesystem::path& run);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/socket.h"
 #include "protocol/run_directory.h"
 
@@ -18,7 +19,7 @@ constexpr int kChannel = 3;
 constexpr int kLock = 9;  // nobody looks for it there: it is held by being open
 
 FileDescriptor open_log(const std::filesystem::path& path) {
-  std::filesystem::create_directories(path.parent_path());
+  make_folders(path.parent_path());
   FileDescriptor log(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (!log) throw storage_error(path.string() + ": open");
   return log;

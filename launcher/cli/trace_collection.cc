@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "launcher/cli/ask_controller.h"
 #include "launcher/cli/ending.h"
 #include "launcher/error.h"
@@ -56,9 +57,7 @@ class Folder {
  public:
   explicit Folder(const fs::path& run) {
     const fs::path all = protocol::RunDirectory(run).traces();
-    std::error_code error;
-    fs::create_directories(all, error);
-    if (error) throw storage_error(all.string() + ": make", error.value());
+    make_folders(all);
     std::string name = (all / "XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr)
       throw storage_error(all.string() + ": make a folder in it");

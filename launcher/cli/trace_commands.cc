@@ -62,7 +62,7 @@ void require_folder(const fs::path& output) {
 
 fs::path default_output(const fs::path& run, const Content& content) {
   const fs::path folder = protocol::RunDirectory(run).traces();
-  fs::create_directories(folder);
+  make_folders(folder);
   return folder / fmt::format("steps-{}-{}.pftrace", content.first_step, content.last_step);
 }
 

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/frame.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -93,8 +94,7 @@ Controller::Controller(const protocol::ControllerStart& start, FrameChannel& kee
       links_(start.nodes()),
       audience_(job_.train.steps),
       files_(directory_),
-      log_((std::filesystem::create_directories(directory_.control()),
-            directory_.decisions(start.attempt())),
+      log_((make_folders(directory_.control()), directory_.decisions(start.attempt())),
            [this](const Logged& record) { replay(record); }),
       archive_(start, job_, [this](Event event) {
         queue_.post([this, event = std::move(event)] { take(event); });

@@ -8,8 +8,10 @@
 
 namespace phalanx::control {
 
-// A file of records that survives a full disk: records that cannot be written wait in memory (the
-// newest 100,000) and follow when there is room again. Warns once each time it begins to wait.
+// A file of lines that survives a full disk: lines that cannot be written wait in memory (the
+// newest 100,000) and follow when there is room again. Warns once each time it begins to wait. A
+// line that the crash of an earlier writer has torn is cut off, so that only the last one can ever
+// be torn.
 class PatientFile {
  public:
   explicit PatientFile(std::filesystem::path path) : path_(std::move(path)) {}

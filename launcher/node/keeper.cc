@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "launcher/node/daemon.h"
@@ -123,7 +124,7 @@ Keeper::Keeper(FrameChannel launcher, const KeeperStart& node)
                   tell_agent(message, {black_box});
                 },
                 [this] { all_workers_gone(); }}) {
-  std::filesystem::create_directories(protocol::RunDirectory(node_.output()).logs() / node_.name());
+  make_folders(protocol::RunDirectory(node_.output()).logs() / node_.name());
   loop_.watch(children_.get(), EPOLLIN, [this] { on_children(); });
 }
 

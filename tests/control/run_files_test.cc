@@ -145,6 +145,17 @@ TEST(RunFiles, LinesThatAFullDiskRefusesFollowWhenThereIsRoomAgain) {
   EXPECT_EQ(read_file(folder.path() / "lines"), "one\ntwo\nthree\nfour\n");
 }
 
+TEST(RunFiles, GoOnBehindTheLastWholeLineOfAWriterThatCrashed) {
+  const RunFolder folder;
+  const auto path = folder.path() / "lines";
+  for (const auto& [before, after] :
+       {std::pair("one\ntw", "one\nthree\n"), {"on", "three\n"}, {"one\n", "one\nthree\n"}}) {
+    write_file_atomically(path, before);
+    PatientFile(path).append("three\n");
+    EXPECT_EQ(read_file(path), after);
+  }
+}
+
 TEST(RunFiles, KnowTheLastStepThatWasWrittenWhole) {
   const RunFolder folder;
   const protocol::RunDirectory directory(folder.path());

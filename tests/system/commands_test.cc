@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <fstream>
+
 #include "tests/system/run.h"
 
 namespace phalanx::system_test {
@@ -54,6 +56,9 @@ TEST(StatusCommand, OfARunOfWhichNothingIsLeftSaysThatItWasKilledAndWhatToDo) {
   EXPECT_EQ(text.code, 0);
   EXPECT_THAT(text.output, HasSubstr("over: killed at step"));
   EXPECT_THAT(text.output, HasSubstr("goes on from its checkpoint of step"));
+  for (const auto& checkpoint : run.checkpoints())
+    std::filesystem::remove(checkpoint / "manifest.pb");
+  EXPECT_EQ(run.status()["last_checkpoint"], 0) << "none that a run could go on from";
   const auto cancelled = workshop.phalanx({"cancel", run.output()});
   EXPECT_EQ(cancelled.code, 0);
   EXPECT_THAT(cancelled.output, HasSubstr("nothing to cancel: over: killed"));
@@ -86,6 +91,15 @@ TEST(RunCommand, WithADryRunSaysWhatWouldRunAndMakesNothing) {
   const auto never = workshop.phalanx({"run", workshop.job(), "--dry-run", "--resume=never"});
   EXPECT_EQ(never.code, 2);
   EXPECT_THAT(never.errors, HasSubstr("holds a run already"));
+}
+
+TEST(RunCommand, WhoseLogsHaveNoFolderIs7) {
+  const Workshop workshop;
+  std::filesystem::create_directory(workshop.path() / "run");
+  std::ofstream(workshop.path() / "run" / "logs") << "in the way";
+  const auto refused = workshop.phalanx({"run", workshop.job()});
+  EXPECT_EQ(refused.code, 7);
+  EXPECT_THAT(refused.errors, HasSubstr("logs/node0: create folder: Not a directory"));
 }
 
 TEST(RunCommand, ThatRefusesToResumeMakesNoOutput) {
