@@ -4,6 +4,7 @@
 
 #include <new>
 #include <string>
+#include <system_error>
 
 #include "checkpoint/error.h"
 #include "config/config_error.h"
@@ -50,6 +51,10 @@ Failure current_failure() {
     return {ExitCode::kOutOfMemory, "out of memory on this node", kLessMemory};
   } catch (const c10::Error& error) {
     return of_torch(error);
+  } catch (const SystemError& error) {
+    return of(ExitCode::kOutOfMemory, error);
+  } catch (const std::system_error& error) {  // no thread could be started
+    return of(ExitCode::kOutOfMemory, SystemError(error.what()));
   } catch (const Error& error) {
     return of(ExitCode::kTrainingCode, error);
   } catch (const std::exception& error) {

@@ -43,6 +43,7 @@ Keepers::Keepers(const std::vector<protocol::KeeperStart>& starts, const FileDes
                            {kChannel, theirs.get()},
                            {kLock, lock.get()}};
     command.new_session = true;
+    command.death_signal = SIGKILL;  // one that is stopped would never see its channel close
     Keeper keeper{start_process(command), start.name(), FrameChannel(std::move(ours)),
                   start.node()};
     protocol::ToKeeper message;

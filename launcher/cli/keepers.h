@@ -11,7 +11,8 @@
 namespace phalanx::launcher {
 
 // The keepers of this host's (emulated) nodes, as children of this process, each with a channel. A
-// keeper ends when its channel does, so whatever happens to us, they leave nothing behind.
+// keeper dies with the thread that has made it here, so whatever happens to us, even a stopped one
+// leaves nothing behind.
 class Keepers {
  public:
   // Starts one keeper for each; node 0's starts the controller. Everything below inherits `lock`.

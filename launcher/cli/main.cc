@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <iostream>
 
 #include "checkpoint/error.h"
@@ -42,6 +43,8 @@ int main(int argc, char** argv) {
     return say(error, ExitCode::kNoCheckpoint);
   } catch (const StorageError& error) {
     return say(error, ExitCode::kStorage);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return say(Error(error.what(), "correct the path, or its permissions"), ExitCode::kStorage);
   } catch (const launcher::LaunchError& error) {
     return say(error, ExitCode::kRendezvous);
   } catch (const SystemError& error) {

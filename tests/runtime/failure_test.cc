@@ -34,6 +34,9 @@ TEST(Failure, HasTheExitCodeOfItsKindAndSaysWhatToDo) {
   EXPECT_EQ(failure_of(storage_error("a", 5)).code, ExitCode::kStorage);
   EXPECT_EQ(failure_of(DivergedError("a")).code, ExitCode::kDiverged);
   EXPECT_EQ(failure_of(std::bad_alloc()).code, ExitCode::kOutOfMemory);
+  EXPECT_EQ(failure_of(SystemError("a")).code, ExitCode::kOutOfMemory);
+  EXPECT_THAT(failure_of(std::system_error(EAGAIN, std::generic_category())).help,
+              HasSubstr("limits"));
   EXPECT_EQ(failure_of(std::runtime_error("a")).code, ExitCode::kTrainingCode);
   const auto said = failure_of(data::DataError("what", "help"));
   EXPECT_EQ(said.message, "what");

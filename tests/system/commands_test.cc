@@ -102,6 +102,15 @@ TEST(RunCommand, WhoseLogsHaveNoFolderIs7) {
   EXPECT_THAT(refused.errors, HasSubstr("logs/node0: create folder: Not a directory"));
 }
 
+TEST(RunCommand, InAFolderThatIsGoneIs7) {
+  const Workshop workshop;
+  const auto refused = workshop.shell(fmt::format(
+      "cd {0} && mkdir gone && cd gone && rmdir {0}/gone && \"$PHALANX\" run ../job.yaml",
+      workshop.path().string()));
+  EXPECT_EQ(refused.code, 7);
+  EXPECT_THAT(refused.errors, HasSubstr("help: correct the path"));
+}
+
 TEST(RunCommand, ThatRefusesToResumeMakesNoOutput) {
   const Workshop workshop;
   for (const auto& [how, code] : {std::pair("must", 13), std::pair("/nope", 2)}) {

@@ -143,6 +143,16 @@ TEST_F(KilledDaemons, TheCommandLineLeavesNothingBehindAndTheNextRunResumes) {
   EXPECT_NE(next.console().find("going on from step"), std::string::npos) << next.console();
 }
 
+TEST(KilledCommandLine, TakesAStoppedKeeperAlong) {
+  Workshop workshop;
+  LiveRun run(workshop, "run", kEndless);
+  ASSERT_TRUE(run.await_step(3));
+  ::kill(run.keeper(0), SIGSTOP);
+  run.signal(SIGKILL);
+  EXPECT_EQ(run.wait(), 128 + SIGKILL);
+  expect_nothing_left(workshop);
+}
+
 TEST(KilledEverything, ButAStoppedWorkerTakesThatOneAlong) {
   Workshop workshop;
   LiveRun run(workshop, "run", kEndless);
