@@ -33,6 +33,8 @@ using protocol::ExitCode;
 
 // Keepers end by themselves once the job has ended; one that has not by then is stuck.
 constexpr auto kGoodbye = std::chrono::seconds(20);
+// The same where the user wants it to stop now.
+constexpr auto kShortGoodbye = std::chrono::seconds(5);
 // What the kernel holds in a system call for good has its death signal and stays behind.
 constexpr auto kOrphans = std::chrono::seconds(5);
 
@@ -118,9 +120,14 @@ class Supervision {
     if (interrupts_ == 1)
       stop(StopRequest::INTERRUPTED, "saving and stopping (Ctrl-C again: stop now)");
     else if (interrupts_ == 2)
-      stop(StopRequest::NOW, "stopping now");
+      stop_now();
     else
       keepers_.kill_all();
+  }
+
+  void stop_now() {
+    stop(StopRequest::NOW, "stopping now");
+    goodbye_ = Clock::now() + kShortGoodbye;
   }
 
   // Without a controller there is nothing to save yet.
@@ -178,7 +185,7 @@ class Supervision {
     }
     if (happening.has_ended()) {
       ended_ = happening.ended();
-      goodbye_ = Clock::now() + kGoodbye;
+      if (!goodbye_) goodbye_ = Clock::now() + kGoodbye;
       client_.reset();  // the controller waits until its connections are closed
     }
   }

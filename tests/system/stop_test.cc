@@ -70,6 +70,19 @@ TEST(Stop, ByTwoCtrlCEndsAtOnceAndSaysHowToGoOn) {
   expect_nothing_left(workshop);
 }
 
+TEST(Stop, ByTwoCtrlCDoesNotWaitForAKeeperThatIsStuck) {
+  Workshop workshop;
+  LiveRun run(workshop, "run", {"--train.steps=1000000", "--checkpoint.every=1000000"});
+  ASSERT_TRUE(run.await_step(3));
+  ::kill(run.keeper(0), SIGSTOP);
+  run.signal(SIGINT);
+  ASSERT_TRUE(run.await_event("stop_requested"));
+  run.signal(SIGINT);
+  EXPECT_EQ(run.wait(15), 130) << run.console();
+  EXPECT_EQ(run.summary()["exit_code"], 130);
+  expect_nothing_left(workshop);
+}
+
 TEST(Stop, BeforeTheFirstStepEndsTheRun) {
   Workshop workshop;
   LiveRun run(workshop, "run", kEndless);
