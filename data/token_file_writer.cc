@@ -26,8 +26,18 @@ void narrow(std::span<const Token> tokens, std::byte* to) {
   for (std::size_t i = 0; i < tokens.size(); ++i) stored[i] = static_cast<Stored>(tokens[i]);
 }
 
-FileDescriptor create(const std::filesystem::path& path, const std::filesystem::path& temporary) {
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : ".";
+}
+
+// A file without a name, of which nothing is left whatever happens to this process; empty where the
+// file system has none.
+FileDescriptor create_without_name(const std::filesystem::path& path) {
   require_replaceable(path);
+  return FileDescriptor(::open(folder_of(path).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644));
+}
+
+FileDescriptor create(const std::filesystem::path& temporary) {
   FileDescriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!file)
     throw StorageError(describe_errno(temporary.string() + ": create"),
@@ -57,7 +67,9 @@ TokenFileWriter::TokenFileWriter(const std::filesystem::path& path, const Tokeni
       end_of_document_(tokenizer.end_of_document()),
       width_(token_width(vocab_size_)),
       chunk_(kChunkBytes),
-      file_(create(path_, temporary_)) {
+      file_(create_without_name(path_)),
+      has_name_(!file_) {
+  if (has_name_) file_ = create(temporary_);
   TokenFileHeader header;
   check(tokenizer_name_.size() <= sizeof header.tokenizer_name, "a tokenizer's name is too long");
   check(tokenizer_digest_.size() == sizeof header.tokenizer_digest, "a digest has 32 digits");
@@ -67,7 +79,7 @@ TokenFileWriter::TokenFileWriter(const std::filesystem::path& path, const Tokeni
 }
 
 TokenFileWriter::~TokenFileWriter() {
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (has_name_) ::unlink(temporary_.c_str());
 }
 
 void TokenFileWriter::append(std::span<const Token> tokens) {
@@ -102,7 +114,7 @@ void TokenFileWriter::seal() {
   write_all(file_, characters(std::as_bytes(std::span(document_starts_))), temporary_.string());
   write_all(file_, characters(std::as_bytes(std::span(chunk_checksums_))), temporary_.string());
   write_header();
-  sync_file(temporary_);
+  if (::fsync(file_.get()) != 0) throw storage_error(temporary_.string() + ": fsync");
 }
 
 void TokenFileWriter::write_header() {
@@ -124,11 +136,21 @@ void TokenFileWriter::write_header() {
   write_all(file_, characters(bytes), temporary_.string());
 }
 
+// A name can be given but not taken from another file: that is the rename's to do.
+void TokenFileWriter::give_name() {
+  ::unlink(temporary_.c_str());  // left by a process that had our number
+  const std::string file = fmt::format("/proc/self/fd/{}", file_.get());
+  if (::linkat(AT_FDCWD, file.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW) != 0)
+    throw storage_error(temporary_.string() + ": link");
+  has_name_ = true;
+}
+
 void TokenFileWriter::publish() {
+  if (!has_name_) give_name();
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)
     throw storage_error(path_.string() + ": rename");
-  temporary_.clear();
-  sync_folder(path_.has_parent_path() ? path_.parent_path() : ".");
+  has_name_ = false;
+  sync_folder(folder_of(path_));
 }
 
 }  // namespace phalanx::data

@@ -16,8 +16,8 @@ namespace phalanx::data {
 void require_replaceable(const std::filesystem::path& path);
 
 // Writes a token file front to back into a temporary beside `path`, holding a chunk of tokens and
-// eight bytes per document. What is not published leaves no file. Throws StorageError that names
-// the file.
+// eight bytes per document. What is not published leaves no file, where the file system can hold
+// one without a name (O_TMPFILE) not even after a kill. Throws StorageError that names the file.
 class TokenFileWriter {
  public:
   TokenFileWriter(const std::filesystem::path& path, const Tokenizer& tokenizer);
@@ -40,6 +40,7 @@ class TokenFileWriter {
  private:
   void flush_chunk();
   void write_header();
+  void give_name();
 
   std::filesystem::path path_;
   std::filesystem::path temporary_;
@@ -53,7 +54,8 @@ class TokenFileWriter {
   std::size_t chunk_used_ = 0;
   std::vector<std::uint64_t> document_starts_{0};
   std::vector<std::uint64_t> chunk_checksums_;
-  FileDescriptor file_;  // last: nothing that can fail is made after the file
+  FileDescriptor file_;
+  bool has_name_;  // the file has that of temporary_
 };
 
 }  // namespace phalanx::data

@@ -1,7 +1,11 @@
 #include "data/token_file.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -181,9 +185,33 @@ TEST(TokenFileWriter, LeavesNothingBehindWhenItIsNotPublished) {
   {
     TokenFileWriter writer(folder / "a.tokens", *make_tokenizer("bytes"));
     writer.append(std::vector<Token>(3'000'000, 65));
-    EXPECT_EQ(folder.entries(), 1u);
   }
   EXPECT_EQ(folder.entries(), 0u);
+}
+
+TEST(TokenFileWriter, LeavesNothingBehindWhenItIsKilledWhereFilesNeedNoName) {
+  const TemporaryFolder folder;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    TokenFileWriter writer(folder / "a.tokens", *make_tokenizer("bytes"));
+    writer.append(std::vector<Token>(3'000'000, 7));
+    ::raise(SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  const std::size_t left = folder.entries();
+  const int nameless = ::open(folder.path().c_str(), O_TMPFILE | O_WRONLY, 0600);
+  EXPECT_EQ(left, nameless >= 0 ? 0u : 1u);
+  if (nameless >= 0) ::close(nameless);
+}
+
+TEST(TokenFileWriter, ReplacesWhatHadItsName) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a.tokens", {"before"});
+  write_bytes(folder / "a.tokens", {"after it"});
+  EXPECT_EQ(TokenFile(folder / "a.tokens").token_count(), 9u);
+  EXPECT_EQ(folder.entries(), 1u);
 }
 
 TEST(TokenFileWriter, NamesTheFileItCannotCreate) {
