@@ -77,8 +77,9 @@ Generation::~Generation() { worker_.keeper.on_abort(0, nullptr); }
 void Generation::run() {
   worker_.phases.enter(Phase::kRestoring);
   worker_.saving.prepare(worker_.holding.state, world_->size(), rank_);
-  // An unfinished save ended with the generation that began it.
-  worker_.holding.ledger.saved = worker_.saving.has(worker_.holding.state.progress.step);
+  // An unfinished save ended with the generation that began it. The beginning needs none.
+  const std::int64_t held = worker_.holding.state.progress.step;
+  worker_.holding.ledger.saved = held == 0 || worker_.saving.has(held);
   restore(roster_, rank_, worker_.job.seed, *communicator_, *world_, worker_.holding);
   Stepper stepper(worker_.job, worker_.holding.state, worker_.data, world_, worker_.phases);
   if (rank_ == 0) {

@@ -65,6 +65,7 @@ TEST(Ending, OfARankThatDiesAtOneStepEachTimeIs10AndNamesBoth) {
   const std::string cause = run.summary()["first_cause"];
   EXPECT_THAT(cause, HasSubstr("step 1 failed 3 times"));
   EXPECT_THAT(cause, HasSubstr("rank 1"));
+  EXPECT_TRUE(run.checkpoints().empty()) << "of the beginning, which nobody needs";
   expect_nothing_left(workshop);
 }
 
