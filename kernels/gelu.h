@@ -10,7 +10,8 @@ namespace phalanx::kernels {
 // x contiguous.
 at::Tensor gelu(const at::Tensor& x);
 
-// The gradient, in place: `x` holds its own afterwards.
-void gelu_backward(const at::Tensor& dy, at::Tensor& x);
+// The gradient, in place: `x` holds its own afterwards, and `dy` becomes what gelu() gave, the same
+// bits, so that nobody has to keep that until the pass that needs both.
+void gelu_backward(at::Tensor& dy, at::Tensor& x);
 
 }  // namespace phalanx::kernels

@@ -19,13 +19,15 @@ LayerNorm layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Te
 
 // The gradients: `dx` is that of x plus `residual` (the gradient that goes around the norm, same
 // shape as x; undefined for none), `dweight` and `dbias` [width] what the caller adds to theirs.
+// `dy` becomes y, the same bits, so that nobody has to keep y until the pass that needs both.
 struct LayerNormGradient {
   at::Tensor dx;
   at::Tensor dweight;
   at::Tensor dbias;
 };
-LayerNormGradient layer_norm_backward(const at::Tensor& dy, const at::Tensor& x,
-                                      const at::Tensor& weight, const LayerNorm& forward,
+LayerNormGradient layer_norm_backward(at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
+                                      const at::Tensor& bias, const at::Tensor& mean,
+                                      const at::Tensor& inverse_deviation,
                                       const at::Tensor& residual);
 
 }  // namespace phalanx::kernels

@@ -26,13 +26,15 @@ PHALANX_INLINE void forward(const T* x, T* y, std::int64_t count) {
 }
 
 template <class T>
-PHALANX_INLINE void backward(const T* dy, T* x, std::int64_t count) {
+PHALANX_INLINE void backward(T* dy, T* x, std::int64_t count) {
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) {
     const Wide<T> value = wide(x[i]), share = half_one_plus_tanh(value);
     const Wide<T> slope =
         Wide<T>(kTwiceRoot) * (Wide<T>(1) + Wide<T>(3 * kCubic) * value * value);
-    x[i] = rounded<T>(wide(dy[i]) * share * (Wide<T>(1) + value * (Wide<T>(1) - share) * slope));
+    const Wide<T> d = wide(dy[i]);
+    dy[i] = rounded<T>(value * share);
+    x[i] = rounded<T>(d * share * (Wide<T>(1) + value * (Wide<T>(1) - share) * slope));
   }
 }
 
@@ -41,13 +43,13 @@ PHALANX_VECTORIZED void run(const double* x, double* y, std::int64_t count) {
   forward(x, y, count);
 }
 PHALANX_VECTORIZED void run(const Bf16* x, Bf16* y, std::int64_t count) { forward(x, y, count); }
-PHALANX_VECTORIZED void run_backward(const float* dy, float* x, std::int64_t count) {
+PHALANX_VECTORIZED void run_backward(float* dy, float* x, std::int64_t count) {
   backward(dy, x, count);
 }
-PHALANX_VECTORIZED void run_backward(const double* dy, double* x, std::int64_t count) {
+PHALANX_VECTORIZED void run_backward(double* dy, double* x, std::int64_t count) {
   backward(dy, x, count);
 }
-PHALANX_VECTORIZED void run_backward(const Bf16* dy, Bf16* x, std::int64_t count) {
+PHALANX_VECTORIZED void run_backward(Bf16* dy, Bf16* x, std::int64_t count) {
   backward(dy, x, count);
 }
 
@@ -62,10 +64,10 @@ at::Tensor gelu(const at::Tensor& x) {
   return y;
 }
 
-void gelu_backward(const at::Tensor& dy, at::Tensor& x) {
+void gelu_backward(at::Tensor& dy, at::Tensor& x) {
   check(dy.sizes() == x.sizes() && dy.is_contiguous(), "gelu: dy must have the shape of x");
   for_activation_type(x, [&]<class T>(T) {
-    run_backward(dy.const_data_ptr<T>(), x.mutable_data_ptr<T>(), x.numel());
+    run_backward(dy.mutable_data_ptr<T>(), x.mutable_data_ptr<T>(), x.numel());
   });
 }
 

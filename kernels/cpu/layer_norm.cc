@@ -48,8 +48,9 @@ PHALANX_INLINE void forward(ForwardArguments<T> a, Rows rows) {
 
 template <class T>
 struct BackwardArguments {
-  const T *dy, *x, *residual;
-  const Wide<T>*weight, *mean, *inverse_deviation;
+  T* dy;
+  const T *x, *residual;
+  const Wide<T>*weight, *bias, *mean, *inverse_deviation;
   T* dx;
   Wide<T>*dweight, *dbias;
 };
@@ -61,8 +62,8 @@ template <class T>
 PHALANX_INLINE void backward(BackwardArguments<T> a, Rows rows) {
   for (std::int64_t row = 0; row < rows.count; ++row) {
     const std::int64_t at = row * rows.width;
-    const T *dy = a.dy + at, *x = a.x + at, *residual = a.residual + at;
-    T* dx = a.dx + at;
+    const T *x = a.x + at, *residual = a.residual + at;
+    T *dy = a.dy + at, *dx = a.dx + at;
     const Wide<T> scale = a.inverse_deviation[row], mean = a.mean[row];
     Wide<T> sum = 0, dot = 0;
 #pragma omp simd reduction(+ : sum, dot)
@@ -80,6 +81,7 @@ PHALANX_INLINE void backward(BackwardArguments<T> a, Rows rows) {
       dx[i] = rounded<T>(scale * (d * a.weight[i] - shift - normed * along) + around);
       a.dweight[i] += d * normed;
       a.dbias[i] += d;
+      dy[i] = rounded<T>(normed * a.weight[i] + a.bias[i]);
     }
   }
 }
@@ -111,18 +113,19 @@ LayerNorm layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Te
   return result;
 }
 
-LayerNormGradient layer_norm_backward(const at::Tensor& dy, const at::Tensor& x,
-                                      const at::Tensor& weight, const LayerNorm& forward,
+LayerNormGradient layer_norm_backward(at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
+                                      const at::Tensor& bias, const at::Tensor& mean,
+                                      const at::Tensor& inverse_deviation,
                                       const at::Tensor& residual) {
   const Rows rows{x.numel() / x.size(-1), x.size(-1)};
   check(dy.is_contiguous() && dy.numel() == x.numel(), "layer_norm: dy must have the shape of x");
   LayerNormGradient result{at::empty_like(x), at::zeros_like(weight), at::zeros_like(weight)};
   for_activation_type(x, [&]<class T>(T) {
-    run(BackwardArguments<T>{dy.const_data_ptr<T>(), x.const_data_ptr<T>(),
+    run(BackwardArguments<T>{dy.mutable_data_ptr<T>(), x.const_data_ptr<T>(),
                              residual.defined() ? residual.const_data_ptr<T>() : nullptr,
-                             weight.const_data_ptr<Wide<T>>(),
-                             forward.mean.const_data_ptr<Wide<T>>(),
-                             forward.inverse_deviation.const_data_ptr<Wide<T>>(),
+                             weight.const_data_ptr<Wide<T>>(), bias.const_data_ptr<Wide<T>>(),
+                             mean.const_data_ptr<Wide<T>>(),
+                             inverse_deviation.const_data_ptr<Wide<T>>(),
                              result.dx.mutable_data_ptr<T>(),
                              result.dweight.mutable_data_ptr<Wide<T>>(),
                              result.dbias.mutable_data_ptr<Wide<T>>()},

@@ -24,12 +24,17 @@ TEST(LayerNorm, IsATensOperationAndItsGradientAutogradsAtAnyWidth) {
 
     const auto found = kernels::layer_norm(x.detach(), weight.detach(), bias.detach(), 1e-5);
     EXPECT_LE(relative_error(found.y, expected), kExact) << width;
-    const auto gradient = layer_norm_backward(dy, x.detach(), weight.detach(), found, residual);
+    const auto backward = [&](at::Tensor& dy_and_y, const at::Tensor& around) {
+      return layer_norm_backward(dy_and_y, x.detach(), weight.detach(), bias.detach(), found.mean,
+                                 found.inverse_deviation, around);
+    };
+    auto first = dy.clone(), second = dy.clone();
+    const auto gradient = backward(first, residual);
+    EXPECT_TRUE(test::same_bits(first, found.y)) << width;
     EXPECT_LE(relative_error(gradient.dx, x.grad() + residual), 1e-10) << width;
     EXPECT_LE(relative_error(gradient.dweight, weight.grad()), 1e-10) << width;
     EXPECT_LE(relative_error(gradient.dbias, bias.grad()), kExact) << width;
-    const auto alone = layer_norm_backward(dy, x.detach(), weight.detach(), found, {});
-    EXPECT_LE(relative_error(alone.dx, x.grad()), 1e-9) << width;
+    EXPECT_LE(relative_error(backward(second, {}).dx, x.grad()), 1e-9) << width;
   }
 }
 
@@ -45,9 +50,11 @@ TEST(Gelu, IsATensTanhFormAndItsGradientAutograds) {
   const auto expected = at::gelu(x, "tanh");
   expected.backward(dy);
 
-  auto dx = x.detach().clone();
-  EXPECT_LE(relative_error(kernels::gelu(dx), expected), kExact);
-  gelu_backward(dy, dx);
+  auto dx = x.detach().clone(), y = dy.clone();
+  const auto found = kernels::gelu(dx);
+  EXPECT_LE(relative_error(found, expected), kExact);
+  gelu_backward(y, dx);
+  EXPECT_TRUE(test::same_bits(y, found));
   EXPECT_LE(relative_error(dx, x.grad()), kExact);
 }
 
@@ -75,15 +82,20 @@ TEST(GptKernels, InBf16AreWithinRoundingOfFp64) {
   const auto norm = kernels::layer_norm(x, weight, bias, 1e-5);
   const auto expected = kernels::layer_norm(exact(x), exact(weight), exact(bias), 1e-5);
   EXPECT_LE(relative_error(norm.y, expected.y), 4e-3);
-  const auto gradient = layer_norm_backward(dy, x, weight, norm, dy);
+  auto y = dy.clone(), expected_y = exact(dy);
+  const auto gradient =
+      layer_norm_backward(y, x, weight, bias, norm.mean, norm.inverse_deviation, dy);
+  EXPECT_TRUE(test::same_bits(y, norm.y));
   const auto expected_gradient =
-      layer_norm_backward(exact(dy), exact(x), exact(weight), expected, exact(dy));
+      layer_norm_backward(expected_y, exact(x), exact(weight), exact(bias), expected.mean,
+                          expected.inverse_deviation, exact(dy));
   EXPECT_LE(relative_error(gradient.dx, expected_gradient.dx), 4e-3);
   EXPECT_LE(relative_error(gradient.dweight, expected_gradient.dweight), 1e-5);
   EXPECT_LE(relative_error(kernels::gelu(x), kernels::gelu(exact(x))), 4e-3);
   auto dx = x.clone(), expected_dx = exact(x);
-  gelu_backward(dy, dx);
-  gelu_backward(exact(dy), expected_dx);
+  y = dy.clone(), expected_y = exact(dy);
+  gelu_backward(y, dx);
+  gelu_backward(expected_y, expected_dx);
   EXPECT_LE(relative_error(dx, expected_dx), 4e-3);
 }
 
