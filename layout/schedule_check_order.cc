@@ -30,7 +30,7 @@ class PassageCheck {
 
   bool read() {
     const auto& list = schedule_.ranks[static_cast<std::size_t>(rank_)];
-    passages_.resize(static_cast<std::size_t>(schedule_.chunks * schedule_.micro_batches));
+    passages_.resize(index(0, schedule_.chunks));
     for (std::size_t i = 0; i < list.size(); ++i) {
       const auto& [kind, micro_batch, chunk] = list[i];
       const bool of_chunk = kind == Kind::kGather || kind == Kind::kFree || kind == Kind::kReduce;
@@ -56,9 +56,12 @@ class PassageCheck {
   }
 
  private:
-  Passage& of(int micro_batch, int chunk) {
-    return passages_[static_cast<std::size_t>(chunk * schedule_.micro_batches + micro_batch)];
+  std::size_t index(int micro_batch, int chunk) const {
+    return static_cast<std::size_t>(chunk) * static_cast<std::size_t>(schedule_.micro_batches) +
+           static_cast<std::size_t>(micro_batch);
   }
+
+  Passage& of(int micro_batch, int chunk) { return passages_[index(micro_batch, chunk)]; }
 
   void report(Rule rule, std::string text) { findings_.push_back({rule, rank_, std::move(text)}); }
 

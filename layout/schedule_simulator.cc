@@ -13,11 +13,13 @@ namespace {
 
 class Simulation {
  public:
-  Simulation(const Schedule& schedule, const Times& times)
-      : schedule_(schedule), times_(times), ranks_(schedule.ranks.size()) {
+  Simulation(const Schedule& schedule, const Times& times, const std::vector<StageMemory>& memory)
+      : schedule_(schedule), times_(times), memory_(memory), ranks_(schedule.ranks.size()) {
     for (auto& rank : ranks_) rank.gathered.resize(static_cast<std::size_t>(schedule.chunks));
     for (const auto& list : schedule.ranks) timeline_.ranks.emplace_back(list.size());
     timeline_.busy.resize(schedule.ranks.size());
+    timeline_.activations.resize(schedule.ranks.size());
+    timeline_.peak_activations = peak_activations(schedule, memory);
   }
 
   Timeline run() && {
@@ -34,6 +36,7 @@ class Simulation {
     std::int64_t now = 0;                // end of its last pass or receive
     std::int64_t collectives_until = 0;  // end of its last gather or reduce
     std::vector<std::int64_t> gathered;  // by chunk: when its parameters are there
+    std::int64_t held = 0;               // activations
     bool started = false;
     std::int64_t first_start = 0;
   };
@@ -104,6 +107,9 @@ class Simulation {
     const auto start =
         std::max(state.now, state.gathered[static_cast<std::size_t>(operation.chunk)]);
     state.now = start + length;
+    const auto change = memory_change(schedule_, rank, operation, memory_);
+    hold(rank, state, start, change.before);
+    hold(rank, state, state.now, change.after);
     timeline_.busy[static_cast<std::size_t>(rank)] += length;
     if (!state.started) {
       state.started = true;
@@ -113,8 +119,15 @@ class Simulation {
     return {start, state.now};
   }
 
+  void hold(int rank, Rank& state, std::int64_t from, std::int64_t more) {
+    if (more == 0) return;
+    state.held += more;
+    timeline_.activations[static_cast<std::size_t>(rank)].push_back({from, state.held});
+  }
+
   const Schedule& schedule_;
   const Times& times_;
+  const std::vector<StageMemory>& memory_;
   Timeline timeline_;
   std::vector<Rank> ranks_;
   std::map<Message, std::int64_t> arrivals_;
@@ -132,10 +145,8 @@ Timeline simulate(const Schedule& schedule, const Times& times,
                   const std::vector<StageMemory>& memory) {
   const auto stages = static_cast<std::size_t>(schedule.stages());
   check(times.stages.size() == stages, "times are given by stage");
-  auto timeline = Simulation(schedule, times).run();
-  timeline.peak_activations =
-      peak_activations(schedule, memory.empty() ? std::vector<StageMemory>(stages) : memory);
-  return timeline;
+  const std::vector<StageMemory> counted(stages);
+  return Simulation(schedule, times, memory.empty() ? counted : memory).run();
 }
 
 }  // namespace phalanx::layout

@@ -25,12 +25,18 @@ struct Span {
   std::int64_t start = 0, end = 0;
 };
 
-// When a schedule does what.
+// Activations that a rank holds from a time on, counted in `StageMemory`.
+struct Level {
+  std::int64_t from = 0, held = 0;
+};
+
+// When a schedule does what. The outer index is the rank.
 struct Timeline {
-  std::vector<std::vector<Span>> ranks;        // of each operation, as in Schedule::ranks
-  std::vector<std::int64_t> busy;              // by rank: sum of its passes
-  std::vector<std::int64_t> peak_activations;  // by rank, counted in `StageMemory`
-  std::int64_t makespan = 0;  // from the first start to the last end of any operation
+  std::vector<std::vector<Span>> ranks;         // of each operation, as in Schedule::ranks
+  std::vector<std::vector<Level>> activations;  // over time, ascending
+  std::vector<std::int64_t> peak_activations;
+  std::vector<std::int64_t> busy;  // sum of the rank's passes
+  std::int64_t makespan = 0;       // from the first start to the last end of any operation
   // The longest time from a rank's own first start to its own last end. Where no barrier ends a
   // step, the next one begins on each rank when that rank is done, and this is what a step takes.
   std::int64_t longest_rank = 0;

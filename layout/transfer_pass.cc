@@ -3,6 +3,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/check.h"
 #include "layout/schedule_passes.h"
 
 namespace phalanx::layout {
@@ -69,7 +70,8 @@ void add_receives(Schedule& schedule, int rank, Channels& channels) {
     if (receives(schedule, rank, operation, need.kind)) {
       auto& channel = channels[{schedule.peer(rank, need), rank}];
       while (!received.contains({need.kind, need.micro_batch, need.chunk})) {
-        const auto& next = channel.receives.at(channel.taken++);
+        check(channel.taken < channel.receives.size(), "every message that a pass needs is sent");
+        const auto& next = channel.receives[channel.taken++];
         received.emplace(next.kind, next.micro_batch, next.chunk);
         result.push_back(next);
       }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <sstream>
@@ -114,6 +115,21 @@ TEST(Simulator, ZbVHasNoBubbleWithoutABarrierWhenAllPassesTakeTheSameTime) {
   }
 }
 
+// With a barrier behind the step, and forward as long as backward-input.
+TEST(Simulator, GivesTheBubblesOfTheVSchedules) {
+  for (const int p : {2, 3, 4, 8})
+    for (const auto& t : {StageTimes{1, 1, 1}, {10, 10, 7}, {20, 20, 19}}) {
+      const auto work = 2 * 4 * p * (t.forward + t.backward_input + t.backward_weight);
+      const auto bubble = [&](ScheduleKind kind) {
+        const auto schedule = plain(kind, {p, 2, 4 * p});
+        return simulate(schedule, uniform(schedule, t)).makespan - work;
+      };
+      EXPECT_EQ(bubble(ScheduleKind::kZbV), (p - 1) * t.backward_input);
+      EXPECT_EQ(bubble(ScheduleKind::kDualPipeV),
+                (p - 1) * (t.forward + t.backward_input - t.backward_weight));
+    }
+}
+
 TEST(Simulator, AMessageTakesItsTimeFromTheEndOfAPassAndCostsNoRankAny) {
   const auto schedule = plain(ScheduleKind::kOneFOneB, {2, 1, 1});
   const auto timeline = simulate(schedule, uniform(schedule, {10, 20, 30}, 7));
@@ -167,6 +183,25 @@ TEST(Simulator, PeakActivationsAreInTheUnitOfTheMemoryGiven) {
   // gradients are put off, what those need.
   EXPECT_EQ(timeline.peak_activations.front(), 400);
   EXPECT_EQ(timeline.peak_activations.back(), 100 + 3 * 30);
+}
+
+TEST(Simulator, ActivationsOverTimeRiseToThePeakAndEndAtNothing) {
+  for (const auto& each : schedule_cases()) {
+    const auto schedule = full(each.kind, each.shape);
+    const std::vector<StageMemory> memory(static_cast<std::size_t>(schedule.stages()), {50, 20, 3});
+    const auto timeline = simulate(schedule, uniform(schedule, {7, 8, 5, 6, 9, 4}, 3), memory);
+    for (std::size_t rank = 0; rank < schedule.ranks.size(); ++rank) {
+      const auto& levels = timeline.activations[rank];
+      std::int64_t peak = 0;
+      for (std::size_t i = 0; i < levels.size(); ++i) {
+        peak = std::max(peak, levels[i].held);
+        EXPECT_GE(levels[i].held, 0);
+        EXPECT_GE(levels[i].from, i == 0 ? 0 : levels[i - 1].from);
+      }
+      EXPECT_EQ(peak, timeline.peak_activations[rank]) << describe(each);
+      EXPECT_EQ(levels.back().held, 0) << describe(each);
+    }
+  }
 }
 
 }  // namespace
