@@ -189,11 +189,18 @@ TEST(ScheduleCheck, SaysWhoWaitsForWhatInADeadlock) {
   EXPECT_EQ(proof.findings[1].rank, 1);
 }
 
-// GPipe's ranks send in one direction at a time; 1F1B's neighbours send to each other at once,
+// GPipe's ranks send in one direction at a time; others' neighbours send to each other at once,
 // which is a deadlock where a send waits for its receive.
 TEST(ScheduleCheck, TellsHowManyMessagesMustBeAbleToWait) {
-  EXPECT_EQ(check_schedule(plain(ScheduleKind::kGPipe, {4, 1, 8})).channel_capacity, 0U);
-  EXPECT_EQ(check_schedule(plain(ScheduleKind::kOneFOneB, {4, 1, 8})).channel_capacity, 1U);
+  const auto capacity = [](ScheduleKind kind) {
+    return check_schedule(plain(kind, {4, chunk_counts(kind)[0], 8})).channel_capacity;
+  };
+  EXPECT_EQ(capacity(ScheduleKind::kGPipe), 0U);
+  for (const auto kind : {ScheduleKind::kOneFOneB, ScheduleKind::kInterleaved, ScheduleKind::kZbH1,
+                          ScheduleKind::kZbH2})
+    EXPECT_EQ(capacity(kind), 1U);
+  EXPECT_EQ(capacity(ScheduleKind::kZbV), 2U);
+  EXPECT_EQ(capacity(ScheduleKind::kDualPipeV), 2U);
 }
 
 // Numbers that depend on a trial and how many were drawn before.

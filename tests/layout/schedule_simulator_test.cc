@@ -98,6 +98,16 @@ TEST(Simulator, GivesTheMakespansOfThePapersFormulas) {
   }
 }
 
+TEST(Simulator, ZbH2WithoutABarrierHasTheBubbleOfItsPaper) {
+  for (const int p : {2, 4, 8})
+    for (const auto& t : {StageTimes{1, 1, 1}, {10, 10, 7}, {10, 9, 5}}) {
+      const auto schedule = plain(ScheduleKind::kZbH2, {p, 1, 3 * p});
+      const auto work = 3 * p * (t.forward + t.backward_input + t.backward_weight);
+      EXPECT_EQ(simulate(schedule, uniform(schedule, t)).longest_rank - work,
+                (p - 1) * (t.forward + t.backward_input - 2 * t.backward_weight));
+    }
+}
+
 // With several chunks the times are a chunk's.
 TEST(Simulator, InterleavingDividesTheBubbleByTheChunks) {
   for (const int chunks : {2, 3, 4})
