@@ -10,8 +10,7 @@
 
 namespace phalanx::comm {
 
-enum class Device { kCpu };
-enum class ElementType { kFloat32 };
+enum class Device { kCpu, kCuda };
 
 // A worker's door to a backend: opened once per process, kept across generations.
 class Endpoint {
@@ -32,6 +31,8 @@ struct Backend {
   std::span<const ElementType> types;
   std::span<const Operation> operations;
   enum class Reforming { kInProcess, kNeedsNewProcess } reforming;  // after a failure
+  // Whether reductions have the order that Group promises, or one that the backend chooses.
+  enum class Sums { kTree, kAnyOrder } sums;
   bool uses_node_memory;  // Membership::node_memory must be there
   // `host`: IPv4 address of this process's node. Throws SystemError.
   std::unique_ptr<Endpoint> (*open)(const std::string& host);
