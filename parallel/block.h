@@ -3,7 +3,6 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
 
-#include <initializer_list>
 #include <map>
 #include <string>
 #include <vector>
@@ -60,9 +59,8 @@ class Block {
   }
 
   // The parameters called `names`, which become this block's, as one matrix or vector of all their
-  // rows: each
-  // lies where the one before it ends (layout::TensorSpec::joined).
-  Parameter own_joined(const Parameters& all, std::initializer_list<std::string> names) {
+  // rows: each lies where the one before it ends (layout::TensorSpec::joined).
+  Parameter own_joined(const Parameters& all, const std::vector<std::string>& names) {
     Parameter joined;
     for (const auto& name : names) {
       const Parameter part = own(all, name);
