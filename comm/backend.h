@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -10,8 +11,7 @@
 
 namespace phalanx::comm {
 
-enum class Device { kCpu };
-enum class ElementType { kFloat32 };
+enum class Device { kCpu, kCuda };
 
 // A worker's door to a backend: opened once per process, kept across generations.
 class Endpoint {
@@ -32,9 +32,15 @@ struct Backend {
   std::span<const ElementType> types;
   std::span<const Operation> operations;
   enum class Reforming { kInProcess, kNeedsNewProcess } reforming;  // after a failure
+  // Whether reductions have the order that Group promises, or one that the backend chooses.
+  enum class Sums { kTree, kAnyOrder } sums;
   bool uses_node_memory;  // Membership::node_memory must be there
   // `host`: IPv4 address of this process's node. Throws SystemError.
   std::unique_ptr<Endpoint> (*open)(const std::string& host);
+
+  bool has(Operation operation) const {
+    return std::find(operations.begin(), operations.end(), operation) != operations.end();
+  }
 };
 
 std::span<const Backend> backends();

@@ -35,7 +35,33 @@ class Contract : public testing::TestWithParam<ContractCase> {
 
 TEST_P(Contract, CollectivesGiveTheBitsOfThePlainTree) {
   const auto cluster = start(plan("every_collective", {{"memory", {"registered", "heap", "mixed"}},
-                                                       {"counts", {1, 0, 3, 17, 1000, 70'001}}}));
+                                                       {"counts", {1, 0, 3, 17, 1000, 70'001}},
+                                                       {"type", "fp32"}}));
+  expect_no_complaints(cluster->results());
+}
+
+TEST_P(Contract, EveryTypeIsReducedByEveryReduction) {
+  const auto cluster = start(
+      plan("every_reduction", {{"memory", {"registered", "heap"}}, {"counts", {1, 0, 37, 5000}}}));
+  expect_no_complaints(cluster->results());
+}
+
+TEST_P(Contract, EveryTypeMovesWholeAlsoInUnevenAndEmptySlices) {
+  const auto cluster = start(
+      plan("every_exchange", {{"memory", {"registered", "mixed"}}, {"counts", {1, 0, 6, 9000}}}));
+  expect_no_complaints(cluster->results());
+}
+
+TEST_P(Contract, UnevenSlicesLargerThanAnyStagingMoveWhole) {
+  const auto cluster = start(plan("every_exchange", {{"memory", {"registered", "heap", "mixed"}},
+                                                     {"counts", {100'001}},
+                                                     {"type", "fp32"}}));
+  expect_no_complaints(cluster->results());
+}
+
+TEST_P(Contract, GroupsOfAnyMembersInAnyOrderDoEverything) {
+  const auto cluster = start(plan(
+      "every_group", {{"memory", {"heap"}}, {"counts", {0, 5, 3000}}, {"type", "fp32"}}));
   expect_no_complaints(cluster->results());
 }
 
@@ -56,7 +82,7 @@ TEST_P(Contract, ThousandsOfSmallOperationsRunBackToBack) {
     }
 }
 
-TEST_P(Contract, OperationsOfSeveralGroupsOverlap) {
+TEST_P(Contract, DifferentOperationsOfSeveralGroupsOverlap) {
   const auto cluster = start(plan("overlap", {{"rounds", 3}}));
   expect_no_complaints(cluster->results());
 }
