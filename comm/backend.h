@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -38,8 +39,12 @@ struct Backend {
   std::unique_ptr<Endpoint> (*open)(const std::string& host);
 };
 
+// The backends built into this program.
 std::span<const Backend> backends();
-// Null if there is none of this name.
-const Backend* find_backend(std::string_view name);
+// The built-in backend of this name, else the one of the plug-in of this name (comm/plugin.h) in
+// the first of `folders` that has it. Throws SystemError, naming the files looked for, when there
+// is none, or when its plug-in cannot be loaded.
+const Backend& find_backend(std::string_view name,
+                            std::span<const std::filesystem::path> folders = {});
 
 }  // namespace phalanx::comm

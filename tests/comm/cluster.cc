@@ -17,7 +17,7 @@ Cluster::Cluster(ClusterPlan plan) : plan_(std::move(plan)) {
     auto [ours, theirs] = socket_pair();
     Command command;
     command.program = COMM_RANK;
-    command.arguments = {plan_.backend, plan_.scenario};
+    command.arguments = {plan_.backend, plan_.scenario, plan_.plugins};
     command.descriptors = {{3, theirs.get()}};
     command.death_signal = SIGKILL;
     processes_.push_back({start_process(command), FrameChannel(std::move(ours)), 0});

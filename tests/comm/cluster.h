@@ -23,6 +23,7 @@ struct ClusterPlan {
   int deadline_ms = 60'000;
   std::map<int, std::string> secrets = {};  // of ranks that have another one
   std::size_t bytes_per_rank = 64 << 20;
+  std::string plugins = PLUGINS;  // the folder of the backend's, if it is one
 };
 
 // Runs one process (comm_rank) per rank, and is their keeper.

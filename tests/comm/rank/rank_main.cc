@@ -79,12 +79,12 @@ json perform(const std::string& name, RankContext& context) {
 
 }  // namespace phalanx::comm
 
-// comm_rank BACKEND SCENARIO, with a socket to the test as descriptor 3.
+// comm_rank BACKEND SCENARIO PLUGINS, with a socket to the test as descriptor 3.
 int main(int, char** arguments) {
   using namespace phalanx;
-  const comm::Backend* backend = comm::find_backend(arguments[1]);
-  check(backend != nullptr, "the backend under test is in the table");
-  const auto endpoint = backend->open("127.0.0.1");
+  const std::filesystem::path plugins[] = {arguments[3]};
+  const comm::Backend& backend = comm::find_backend(arguments[1], plugins);
+  const auto endpoint = backend.open("127.0.0.1");
   comm::RankContext context(FrameChannel(FileDescriptor(3)), *endpoint);
   context.send({{"host", endpoint->host()}, {"port", endpoint->port()}});
   context.send({{"result", comm::perform(arguments[2], context)}});
