@@ -35,7 +35,7 @@ constexpr std::array kAllOperations{
 
 constexpr std::array kBackends{
     Backend{"native", "shared memory in a node, TCP between nodes", kCpu, kFloat32, kAllOperations,
-            Backend::Reforming::kInProcess, true, open_native},
+            Backend::Reforming::kInProcess, Backend::Sums::kTree, true, Backend::Start::kAlone, open_native},
 };
 
 }  // namespace

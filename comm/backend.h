@@ -22,6 +22,9 @@ class Endpoint {
   virtual std::uint16_t port() const = 0;
   // Takes part in a generation: one at a time. Throws CommError and SystemError.
   virtual std::unique_ptr<Communicator> join(Membership membership) = 0;
+  // Takes leave of the other processes, which do so as well, when the last communicator is gone; not
+  // needed after a failure.
+  virtual void leave() {}
 };
 
 // What a backend can do, as data: callers ask this and never for its name.
@@ -35,6 +38,9 @@ struct Backend {
   // Whether reductions have the order that Group promises, or one that the backend chooses.
   enum class Sums { kTree, kAnyOrder } sums;
   bool uses_node_memory;  // Membership::node_memory must be there
+  // Who starts the processes: the launcher alone, or mpirun, whose environment they need before
+  // open().
+  enum class Start { kAlone, kMpirun } start;
   // `host`: IPv4 address of this process's node. Throws SystemError.
   std::unique_ptr<Endpoint> (*open)(const std::string& host);
 };

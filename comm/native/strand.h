@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
-#include "comm/native/task.h"
+#include "comm/task.h"
 
 namespace phalanx::comm {
 
