@@ -149,6 +149,7 @@ int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
   Worker worker{job, keeper, black_box, phases, *endpoint, data, holding, saving, tracer, {}};
   serve(worker);
   saving.finish();
+  endpoint->leave();
   return static_cast<int>(ExitCode::kDone);
 }
 
