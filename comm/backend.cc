@@ -28,14 +28,18 @@ std::unique_ptr<Endpoint> open_native(const std::string& host) {
 }
 
 constexpr std::array kCpu{Device::kCpu};
-constexpr std::array kFloat32{ElementType::kFloat32};
+constexpr std::array kAllTypes{ElementType::kFloat32, ElementType::kFloat64,
+                               ElementType::kBFloat16, ElementType::kFloat16,
+                               ElementType::kInt32, ElementType::kInt64, ElementType::kUInt8};
 constexpr std::array kAllOperations{
     Operation::kAllReduce, Operation::kReduceScatter, Operation::kAllGather, Operation::kBroadcast,
-    Operation::kSend,      Operation::kReceive,       Operation::kBarrier};
+    Operation::kGather,    Operation::kScatter,       Operation::kAllToAll,  Operation::kSend,
+    Operation::kReceive,   Operation::kBarrier};
 
 constexpr std::array kBackends{
-    Backend{"native", "shared memory in a node, TCP between nodes", kCpu, kFloat32, kAllOperations,
-            Backend::Reforming::kInProcess, Backend::Sums::kTree, true, Backend::Start::kAlone, open_native},
+    Backend{"native", "shared memory in a node, TCP between nodes", kCpu, kAllTypes, kAllOperations,
+            Backend::Reforming::kInProcess, Backend::Sums::kTree, true,
+            Backend::Start::kAlone, open_native},
 };
 
 }  // namespace
@@ -49,7 +53,7 @@ const Backend& find_backend(std::string_view name, std::span<const std::filesyst
   for (const auto& folder : folders) {
     const auto file = folder / plugin_file(name);
     if (std::filesystem::exists(file)) return load_plugin(file, name);
-    tried += " " + file.string();
+    tried += fmt::format(" {}", file.string());
   }
   throw SystemError(
       fmt::format("backend {}: not built in, and no plug-in:{}", name,

@@ -9,8 +9,8 @@ namespace phalanx::comm {
 namespace {
 
 // FNV-1a over the members and how many groups of the same members there were before: the same on
-// all members, because they make their common groups in the same order. Even, and never 0: the
-// odd number above it names the group's messages, and 0 the control connections.
+// all members, because they make their common groups in the same order. A multiple of 4, and never
+// 0: the numbers above it name the group's other channels, and 0 the control connections.
 std::uint64_t key_of(const std::vector<int>& ranks, int before) {
   std::uint64_t hash = 0xcbf29ce484222325ull;
   const auto mix = [&](int value) {
@@ -18,7 +18,7 @@ std::uint64_t key_of(const std::vector<int>& ranks, int before) {
   };
   mix(before);
   for (const int rank : ranks) mix(rank);
-  return (hash << 1) | std::uint64_t{1} << 63;
+  return (hash << 2) | std::uint64_t{1} << 63;
 }
 
 Task await_node(Strand& strand, Engine& engine) {
