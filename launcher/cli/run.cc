@@ -19,6 +19,7 @@
 #include "launcher/cli/run_file.h"
 #include "launcher/cli/shown_path.h"
 #include "launcher/cli/supervision.h"
+#include "launcher/error.h"
 #include "layout/flat_layout.h"
 #include "protocol/exit_code.h"
 #include "protocol/run_directory.h"
