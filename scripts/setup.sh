@@ -24,11 +24,11 @@ packages=(
   ca-certificates git g++ cmake ninja-build ccache pkg-config python3 python3-pip
   libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libgrpc++-dev libssl-dev zlib1g-dev
   libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libxxhash-dev libisal-dev libhdf5-dev
-  libgtest-dev libgmock-dev
+  libopenmpi-dev openmpi-bin libgtest-dev libgmock-dev
   python3-yaml python3-h5py
 )
-# The peers of benchmarks/: MPI, and what torch.compile compiles with.
-[ $benchmarks = no ] || packages+=(libopenmpi-dev openmpi-bin python3-dev)
+# The peers of benchmarks/: what torch.compile compiles with.
+[ $benchmarks = no ] || packages+=(python3-dev)
 # 16 is the first that reads std::source_location of g++ 12's library.
 [ $lint = no ] || packages+=(clang-format-16 clang-tidy-16)
 

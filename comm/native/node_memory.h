@@ -9,7 +9,7 @@
 
 #include "base/memory_file.h"
 #include "comm/native/doorbell.h"
-#include "comm/native/ending.h"
+#include "comm/ending.h"
 
 namespace phalanx::comm {
 

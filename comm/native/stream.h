@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/file_descriptor.h"
-#include "comm/native/ending.h"
+#include "comm/ending.h"
 
 namespace phalanx::comm {
 

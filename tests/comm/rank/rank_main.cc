@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "base/check.h"
+#include "base/socket.h"
 #include "rank/scenario.h"
 
 namespace phalanx::comm {
@@ -79,14 +80,24 @@ json perform(const std::string& name, RankContext& context) {
 
 }  // namespace phalanx::comm
 
-// comm_rank BACKEND SCENARIO, with a socket to the test as descriptor 3.
-int main(int, char** arguments) {
+// comm_rank BACKEND SCENARIO PLUGINS [SOCKET]: the channel to the test is descriptor 3, or made by
+// connecting to SOCKET, where mpirun has started us.
+int main(int count, char** arguments) {
   using namespace phalanx;
-  const comm::Backend* backend = comm::find_backend(arguments[1]);
-  check(backend != nullptr, "the backend under test is in the table");
-  const auto endpoint = backend->open("127.0.0.1");
-  comm::RankContext context(FrameChannel(FileDescriptor(3)), *backend, *endpoint);
+  FrameChannel channel;
+  if (count == 4) {
+    channel = FrameChannel(FileDescriptor(3));
+  } else {
+    channel = FrameChannel(connect_local(arguments[4], Clock::now() + std::chrono::minutes(1)));
+    const int rank = std::atoi(std::getenv("OMPI_COMM_WORLD_RANK"));
+    check(channel.send(nlohmann::json{{"rank", rank}}.dump()), "the test listens");
+  }
+  const std::filesystem::path plugins[] = {arguments[3]};
+  const comm::Backend& backend = comm::find_backend(arguments[1], plugins);
+  const auto endpoint = backend.open("127.0.0.1");
+  comm::RankContext context(std::move(channel), backend, *endpoint);
   context.send({{"host", endpoint->host()}, {"port", endpoint->port()}});
   context.send({{"result", comm::perform(arguments[2], context)}});
+  endpoint->leave();
   return 0;
 }
