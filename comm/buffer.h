@@ -2,7 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <ranges>
+#include <type_traits>
 
 namespace phalanx::comm {
 
@@ -41,16 +42,25 @@ struct ElementTypeOf<std::uint8_t> {
   static constexpr ElementType value = ElementType::kUInt8;
 };
 
+// Vectors, arrays and spans of such elements are buffers by themselves.
+template <typename Range>
+concept Elements = std::ranges::contiguous_range<Range> &&
+                   requires { ElementTypeOf<std::ranges::range_value_t<Range>>::value; };
+template <typename Range>
+concept WritableElements =
+    Elements<Range> &&
+    !std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<Range>>>;
+
 // `count` elements of one type that an operation reads, in the backend's device memory. Owns
 // nothing.
 struct ConstBuffer {
   ConstBuffer() = default;
   ConstBuffer(const void* data, std::size_t count, ElementType type)
       : data(data), count(count), type(type) {}
-  template <typename T>
-  ConstBuffer(std::span<T> elements)
-      : ConstBuffer(elements.data(), elements.size(),
-                    ElementTypeOf<std::remove_const_t<T>>::value) {}
+  template <Elements Range>
+  ConstBuffer(Range&& elements)
+      : ConstBuffer(std::ranges::data(elements), std::ranges::size(elements),
+                    ElementTypeOf<std::ranges::range_value_t<Range>>::value) {}
 
   std::size_t bytes() const { return count * element_size(type); }
 
@@ -63,9 +73,10 @@ struct ConstBuffer {
 struct Buffer {
   Buffer() = default;
   Buffer(void* data, std::size_t count, ElementType type) : data(data), count(count), type(type) {}
-  template <typename T>
-  Buffer(std::span<T> elements)
-      : Buffer(elements.data(), elements.size(), ElementTypeOf<T>::value) {}
+  template <WritableElements Range>
+  Buffer(Range&& elements)
+      : Buffer(std::ranges::data(elements), std::ranges::size(elements),
+               ElementTypeOf<std::ranges::range_value_t<Range>>::value) {}
   operator ConstBuffer() const { return {data, count, type}; }
 
   std::size_t bytes() const { return count * element_size(type); }

@@ -47,12 +47,30 @@ const char* operation_name(Operation operation) {
       return "all_gather";
     case Operation::kBroadcast:
       return "broadcast";
+    case Operation::kGather:
+      return "gather";
+    case Operation::kScatter:
+      return "scatter";
+    case Operation::kAllToAll:
+      return "all_to_all";
     case Operation::kSend:
       return "send";
     case Operation::kReceive:
       return "receive";
     case Operation::kBarrier:
       return "barrier";
+  }
+  return "unknown";
+}
+
+const char* reduction_name(Reduction reduction) {
+  switch (reduction) {
+    case Reduction::kSum:
+      return "sum";
+    case Reduction::kMax:
+      return "max";
+    case Reduction::kMin:
+      return "min";
   }
   return "unknown";
 }
@@ -69,6 +87,11 @@ CommError::CommError(Kind kind, int peer, Operation operation, std::uint64_t seq
 void Work::wait() {
   check(state_ != nullptr, "wait() on a Work that stands for no operation");
   state_->wait();
+}
+
+void Work::wait(DeviceStream stream) {
+  check(state_ != nullptr, "wait() on a Work that stands for no operation");
+  state_->wait_on(stream);
 }
 
 bool Work::done() const { return state_ == nullptr || state_->done(); }

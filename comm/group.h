@@ -58,7 +58,7 @@ class CommError : public Error {
 };
 
 // A queue of a device's work, as the device's library knows it (cudaStream_t).
-struct Stream {
+struct DeviceStream {
   void* handle = nullptr;
 };
 
@@ -74,7 +74,7 @@ class Work {
   void wait();
   // On a device with streams: what is put on `stream` from now on runs after the operation; the
   // host does not block. On the CPU the same as wait().
-  void wait(Stream stream);
+  void wait(DeviceStream stream);
   // Finished, or failed (wait() then throws at once).
   bool done() const;
 

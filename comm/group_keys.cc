@@ -10,7 +10,7 @@ std::uint64_t GroupKeys::next(const std::vector<int>& ranks) {
   };
   mix(made_[ranks]++);
   for (const int rank : ranks) mix(rank);
-  return (hash << 1) | std::uint64_t{1} << 63;
+  return (hash << 2) | std::uint64_t{1} << 63;
 }
 
 }  // namespace phalanx::comm

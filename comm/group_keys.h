@@ -8,8 +8,8 @@ namespace phalanx::comm {
 
 // Names groups so that all their members call them the same, without a word between them: by the
 // members and how many groups of the same members there were before, as members make their common
-// groups in the same order. Keys are even and never 0, for connections to be named after them: 0
-// and odd numbers are free for others.
+// groups in the same order. Keys are multiples of 4 and never 0: the numbers above a key name the
+// group's other channels, and 0 the control connections.
 class GroupKeys {
  public:
   // The key of the next group of these generation ranks.

@@ -10,6 +10,8 @@ class Work::State {
  public:
   virtual ~State() = default;
   virtual void wait() = 0;
+  // Orders a stream; where there are none, blocks.
+  virtual void wait_on(DeviceStream) { wait(); }
   virtual bool done() const = 0;
 };
 

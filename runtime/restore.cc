@@ -1,7 +1,6 @@
 #include "runtime/restore.h"
 
-#include <array>
-#include <cstring>
+#include <type_traits>
 
 #include "checkpoint/error.h"
 #include "checkpoint/load.h"
@@ -11,7 +10,7 @@
 namespace phalanx::runtime {
 namespace {
 
-// What travels before the buffers; floats carry its bytes.
+// What travels before the buffers, as its bytes.
 struct Header {
   Progress progress;
   Ledger ledger;
@@ -19,11 +18,8 @@ struct Header {
 
 Header share_header(comm::Group& world, int source, const Holding& holding) {
   Header header{holding.state.progress, holding.ledger};
-  std::array<float, (sizeof(Header) + sizeof(float) - 1) / sizeof(float)> bytes{};
   static_assert(std::is_trivially_copyable_v<Header>);
-  std::memcpy(bytes.data(), &header, sizeof header);
-  world.broadcast(bytes, source).wait();
-  std::memcpy(static_cast<void*>(&header), bytes.data(), sizeof header);
+  world.broadcast({&header, sizeof header, comm::ElementType::kUInt8}, source).wait();
   return header;
 }
 

@@ -1,28 +1,30 @@
 // The order and the algorithms are described in docs/communication.md.
 #include "comm/native/collective.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include "comm/native/pairwise.h"
 
 namespace phalanx::comm {
 namespace {
 
-void copy(const float* from, float* to, std::size_t count) {
-  if (from != to && count > 0) std::memcpy(to, from, count * sizeof(float));
+void copy_bytes(const std::byte* from, std::byte* to, std::size_t bytes) {
+  if (from != to && bytes > 0) std::memcpy(to, from, bytes);
 }
 
 // One collective on one rank while it runs.
 class Run {
  public:
   Run(Engine& engine, const GroupMembers& members, Meeting& meeting, Exchange& exchange,
-      const Collective& collective)
+      Pairwise& pairwise, const Collective& collective)
       : engine_(engine),
         members_(members),
         meeting_(meeting),
         exchange_(exchange),
+        pairwise_(pairwise),
         collective_(collective),
+        element_(element_size(collective.type)),
         producers_(placement().one_node() ? meeting.size() : exchange.lanes(collective)) {}
 
   Task run(Strand& strand);
@@ -47,7 +49,6 @@ class Run {
   }
 
   void announce();
-  void compare(int member) const;
   void see_inputs();
   void look_at_chunk(std::size_t index);
   Task directly(Strand& strand);
@@ -57,14 +58,17 @@ class Run {
   void consume(std::size_t index);
   void gather(Range range, std::size_t index);
   void take_broadcast(Range range, std::size_t index);
-  void sum(int slice, Range range, std::span<float* const> results) const;
+  void reduce(int slice, Range range, std::span<std::byte* const> results) const;
+  std::byte* output(std::size_t index) const { return collective_.output + index * element_; }
   void copy_results(std::size_t index);
 
   Engine& engine_;
   const GroupMembers& members_;
   Meeting& meeting_;
   Exchange& exchange_;
+  Pairwise& pairwise_;
   const Collective& collective_;
+  std::size_t element_;       // bytes
   int producers_;             // members of the node that make results for all
   bool staged_ = false;       // some input is neither short nor in the node's memory
   std::vector<View> inputs_;  // by member of the node
@@ -76,9 +80,16 @@ Task Run::run(Strand& strand) {
   co_await meeting_.attach(strand);
   announce();
   co_await meeting_.all(strand, meeting_.post());
-  for (int member = 0; member < meeting_.size(); ++member) compare(member);
-  see_inputs();
+  for (int member = 0; member < meeting_.size(); ++member)
+    expect_same(collective_.signature(),
+                meeting_.slot(member, collective_.sequence).announcement.signature,
+                meeting_.rank_of(member));
   if (lane) co_await exchange_.open(strand, collective_);
+  if (collective_.is_pairwise()) {
+    co_await pairwise_.run(strand, collective_);
+    co_return;
+  }
+  see_inputs();
   if (placement().one_node() && !staged_)
     co_await directly(strand);
   else
@@ -89,8 +100,8 @@ void Run::announce() {
   auto& slot = meeting_.slot(meeting_.self(), collective_.sequence);
   const NodeMemory& memory = engine_.memory();
   const std::size_t bytes = collective_.input_bytes();
-  slot.announcement = {static_cast<std::uint32_t>(collective_.operation), collective_.root,
-                       collective_.sequence, collective_.count, 0};
+  slot.announcement = {collective_.signature(), 0};
+  if (collective_.is_pairwise()) return;
   if (collective_.is_short()) {
     if (bytes > 0) std::memcpy(slot.payload, collective_.input, bytes);
   } else if (memory.holds(collective_.input, bytes)) {
@@ -98,32 +109,19 @@ void Run::announce() {
   }
 }
 
-void Run::compare(int member) const {
-  const auto& found = meeting_.slot(member, collective_.sequence).announcement;
-  if (found.operation == static_cast<std::uint32_t>(collective_.operation) &&
-      found.root == collective_.root && found.sequence == collective_.sequence &&
-      found.count == collective_.count)
-    return;
-  throw Ending{
-      CommError::Kind::kMismatch, meeting_.rank_of(member),
-      fmt::format("expected {} with {} elements a slice and root {}, found {} with {} and root {}",
-                  operation_name(collective_.operation), collective_.count, collective_.root,
-                  operation_name(static_cast<Operation>(found.operation)), found.count,
-                  found.root)};
-}
-
 void Run::see_inputs() {
   inputs_.resize(static_cast<std::size_t>(meeting_.size()));
   for (int member = 0; member < meeting_.size(); ++member) {
     const auto& slot = meeting_.slot(member, collective_.sequence);
     View& view = inputs_[static_cast<std::size_t>(member)];
+    view.element = element_;
     view.stride = collective_.count;
     if (member == meeting_.self())
       view.base = collective_.input;
     else if (collective_.is_short())
-      view.base = reinterpret_cast<const float*>(slot.payload);
+      view.base = slot.payload;
     else if (slot.announcement.input != 0)
-      view.base = engine_.memory().at<float>(slot.announcement.input);
+      view.base = engine_.memory().at<std::byte>(slot.announcement.input);
     staged_ |= through_staging(member);
   }
 }
@@ -131,7 +129,7 @@ void Run::see_inputs() {
 std::size_t Run::chunk_size() const {
   const auto slices =
       static_cast<std::size_t>(std::max(collective_.input_slices, collective_.output_slices));
-  return std::max<std::size_t>(1, Meeting::kStaging / slices / 16 * 16);
+  return std::max<std::size_t>(1, Meeting::kStaging / element_ / slices / 64 * 64);
 }
 
 Range Run::chunk(std::size_t index) const {
@@ -147,13 +145,14 @@ Task Run::directly(Strand& strand) {
   const Range mine = push ? piece(whole, meeting_.self(), meeting_.size()) : whole;
   for (std::size_t begin = mine.begin; begin < mine.end; begin += chunk_size()) {
     const Range range{begin, std::min(begin + chunk_size(), mine.end)};
-    std::vector<float*> results{collective_.output + begin};
+    std::vector<std::byte*> results{output(begin)};
     if (push) {
       results.clear();
-      for (const View& input : inputs_) results.push_back(const_cast<float*>(input.at(0, begin)));
+      for (const View& input : inputs_) results.push_back(const_cast<std::byte*>(input.at(0, begin)));
     }
-    if (collective_.operation == Operation::kAllReduce) sum(0, range, results);
-    if (collective_.operation == Operation::kReduceScatter) sum(members_.rank, range, results);
+    if (collective_.operation == Operation::kAllReduce) reduce(0, range, results);
+    if (collective_.operation == Operation::kReduceScatter)
+      reduce(members_.rank, range, results);
     if (collective_.operation == Operation::kAllGather) gather(range, 0);
     if (collective_.operation == Operation::kBroadcast) take_broadcast(range, 0);
     if (range.end < mine.end) co_await strand.yield();
@@ -190,27 +189,28 @@ Task Run::in_chunks(Strand& strand) {
 void Run::stage(std::size_t index) {
   if (!through_staging(meeting_.self())) return;
   const Range range = chunk(index);
-  float* place = meeting_.staged_input(meeting_.self(), index);
+  std::byte* place = meeting_.staged_input(meeting_.self(), index);
   for (int slice = 0; slice < collective_.input_slices; ++slice)
-    copy(inputs_[static_cast<std::size_t>(meeting_.self())].at(slice, range.begin),
-         place + static_cast<std::size_t>(slice) * chunk_size(), range.size());
+    copy_bytes(inputs_[static_cast<std::size_t>(meeting_.self())].at(slice, range.begin),
+         place + static_cast<std::size_t>(slice) * chunk_size() * element_,
+         range.size() * element_);
 }
 
 void Run::look_at_chunk(std::size_t index) {
   for (int member = 0; member < meeting_.size(); ++member)
     if (member != meeting_.self() && through_staging(member))
-      inputs_[static_cast<std::size_t>(member)] = {meeting_.staged_input(member, index),
+      inputs_[static_cast<std::size_t>(member)] = {meeting_.staged_input(member, index), element_,
                                                    chunk_size(), chunk(index).begin};
 }
 
 Task Run::produce(Strand& strand, std::size_t index) {
   if (meeting_.self() >= producers_ || collective_.count == 0) co_return;
   const Range mine = part(index, meeting_.self());
-  float* result = meeting_.staged_result(meeting_.self(), index);
+  std::byte* result = meeting_.staged_result(meeting_.self(), index);
   if (!placement().one_node())
     co_await exchange_.run(strand, collective_, inputs_, mine, result);
   else if (collective_.operation == Operation::kAllReduce)
-    sum(0, mine, std::vector<float*>{result});
+    reduce(0, mine, std::vector{result});
 }
 
 void Run::consume(std::size_t index) {
@@ -220,7 +220,7 @@ void Run::consume(std::size_t index) {
       return copy_results(index);
     case Operation::kReduceScatter:
       if (!placement().one_node()) return copy_results(index);
-      return sum(members_.rank, range, std::vector<float*>{collective_.output + range.begin});
+      return reduce(members_.rank, range, std::vector{output(range.begin)});
     case Operation::kAllGather:
       return gather(range, index);
     case Operation::kBroadcast:
@@ -236,9 +236,10 @@ void Run::copy_results(std::size_t index) {
   const bool scattered = collective_.operation == Operation::kReduceScatter;
   for (int producer = 0; producer < producers_; ++producer) {
     const Range from = part(index, producer);
-    const float* result = meeting_.staged_result(producer, index);
-    if (scattered) result += static_cast<std::size_t>(meeting_.self()) * from.size();
-    copy(result, collective_.output + from.begin, from.size());
+    const std::size_t bytes = from.size() * element_;
+    const std::byte* result = meeting_.staged_result(producer, index);
+    if (scattered) result += static_cast<std::size_t>(meeting_.self()) * bytes;
+    copy_bytes(result, output(from.begin), bytes);
   }
 }
 
@@ -248,16 +249,17 @@ void Run::gather(Range range, std::size_t index) {
   for (int node = 0; node < static_cast<int>(placement().nodes.size()); ++node) {
     const auto& members = placement().nodes[static_cast<std::size_t>(node)];
     for (std::size_t member = 0; member < members.size(); ++member) {
-      float* slice =
-          collective_.output + static_cast<std::size_t>(members[member]) * collective_.count;
+      const std::size_t slice = static_cast<std::size_t>(members[member]) * collective_.count;
       if (node == placement().node) {
-        copy(inputs_[member].at(0, range.begin), slice + range.begin, range.size());
+        copy_bytes(inputs_[member].at(0, range.begin), output(slice + range.begin),
+             range.size() * element_);
         continue;
       }
       for (int producer = 0; producer < producers_; ++producer) {
         const Range from = part(index, producer);
-        copy(meeting_.staged_result(producer, index) + far * from.size(), slice + from.begin,
-             from.size());
+        const std::size_t bytes = from.size() * element_;
+        copy_bytes(meeting_.staged_result(producer, index) + far * bytes, output(slice + from.begin),
+             bytes);
       }
       ++far;
     }
@@ -268,20 +270,21 @@ void Run::take_broadcast(Range range, std::size_t index) {
   const auto root = std::find(here().begin(), here().end(), collective_.root);
   if (root == here().end()) return copy_results(index);
   const auto member = static_cast<std::size_t>(root - here().begin());
-  copy(inputs_[member].at(0, range.begin), collective_.output + range.begin, range.size());
+  copy_bytes(inputs_[member].at(0, range.begin), output(range.begin), range.size() * element_);
 }
 
-void Run::sum(int slice, Range range, std::span<float* const> results) const {
-  std::vector<const float*> leaves;
+void Run::reduce(int slice, Range range, std::span<std::byte* const> results) const {
+  std::vector<const std::byte*> leaves;
   for (const View& input : inputs_) leaves.push_back(input.at(slice, range.begin));
-  exchange_.whole().run(leaves, results, range.size());
+  exchange_.whole().run(collective_.reduction, {collective_.type, collective_.type}, leaves,
+                        results, range.size());
 }
 
 }  // namespace
 
 Task run_collective(Strand& strand, Engine& engine, const GroupMembers& members, Meeting& meeting,
-                    Exchange& exchange, Collective collective) {
-  Run run(engine, members, meeting, exchange, collective);
+                    Exchange& exchange, Pairwise& pairwise, Collective collective) {
+  Run run(engine, members, meeting, exchange, pairwise, collective);
   co_await run.run(strand);
 }
 

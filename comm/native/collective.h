@@ -6,33 +6,56 @@
 #include "comm/group.h"
 #include "comm/native/group_members.h"
 #include "comm/native/meeting.h"
-#include "comm/sum_tree.h"
+#include "comm/reduction_plan.h"
 
 namespace phalanx::comm {
 
-// A collective as its caller asked for it. Data are slices of `count` elements.
+// A collective as its caller asked for it. Data are slices of `count` elements; those of an
+// all-to-all are as long as its counts say.
 struct Collective {
   Operation operation;
+  Reduction reduction = Reduction::kSum;
+  ElementType type = ElementType::kFloat32;
   std::uint64_t sequence = 0;
   int root = 0;  // group rank
-  const float* input = nullptr;
-  float* output = nullptr;
+  const std::byte* input = nullptr;
+  std::byte* output = nullptr;
   std::size_t count = 0;
   int input_slices = 1, output_slices = 1;
+  std::vector<std::size_t> send_counts = {}, receive_counts = {};
 
-  std::size_t input_bytes() const {
-    return static_cast<std::size_t>(input_slices) * count * sizeof(float);
-  }
+  std::size_t slice_bytes() const { return count * element_size(type); }
+  std::size_t input_bytes() const;
   bool is_short() const { return input_bytes() <= GroupBlock::kShort; }
+  // Whether its data go straight from one rank to another (Pairwise).
+  bool is_pairwise() const {
+    return operation == Operation::kGather || operation == Operation::kScatter ||
+           operation == Operation::kAllToAll;
+  }
+  Signature signature() const {
+    return {static_cast<std::uint32_t>(operation),
+            static_cast<std::uint32_t>(reduction),
+            static_cast<std::uint32_t>(type),
+            root,
+            sequence,
+            count};
+  }
 };
+
+inline std::size_t Collective::input_bytes() const {
+  std::size_t elements = static_cast<std::size_t>(input_slices) * count;
+  for (const std::size_t sent : send_counts) elements += sent;
+  return elements * element_size(type);
+}
 
 // Where to read a member's slices: the elements from `origin` on, slices `stride` apart.
 struct View {
-  const float* base = nullptr;
-  std::size_t stride = 0;
+  const std::byte* base = nullptr;
+  std::size_t element = 0;  // bytes
+  std::size_t stride = 0;   // elements
   std::size_t origin = 0;
-  const float* at(int slice, std::size_t element) const {
-    return base + static_cast<std::size_t>(slice) * stride + (element - origin);
+  const std::byte* at(int slice, std::size_t index) const {
+    return base + (static_cast<std::size_t>(slice) * stride + (index - origin)) * element;
   }
 };
 
@@ -50,48 +73,47 @@ class Exchange {
   // Fills `result` with the lane's part `segment` of what the node needs (collective.cc's consume
   // tells the layout), out of the members' inputs.
   Task run(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
-           Range segment, float* result);
+           Range segment, std::byte* result);
 
-  const SumPlan& whole() const { return whole_; }  // over all ranks, for a group on one node
+  const ReductionPlan& whole() const { return whole_; }  // over all ranks, for a group on one node
 
  private:
-  struct Header {
-    std::uint32_t operation;
-    std::int32_t root;
-    std::uint64_t sequence;
-    std::uint64_t count;
-  };
   std::size_t top_leaves() const { return static_cast<std::size_t>(top_.leaves()); }
   int nodes() const { return static_cast<int>(members_.placement.nodes.size()); }
   int own_node() const { return members_.placement.node; }
   int counterpart(int node) const;
   Stream& stream(int node);
   std::size_t subtrees(int node) const { return subtrees_[static_cast<std::size_t>(node)].size(); }
-  void sum_own(const std::vector<View>& inputs, int slice, Range range, float* partials) const;
-  void sum_top(const std::vector<const float*>& partials, std::size_t stride, float* result,
-               std::size_t count) const;
-  void send(int node, const float* data, std::size_t count);
-  void receive(int node, float* data, std::size_t count);
+  void reduce_own(const Collective& collective, const std::vector<View>& inputs, int slice,
+                  Range range, std::byte* partials) const;
+  void reduce_top(const Collective& collective, const std::vector<const std::byte*>& partials,
+                  std::size_t stride, std::byte* result, std::size_t count) const;
+  void send(int node, const std::byte* data, std::size_t bytes);
+  void receive(int node, std::byte* data, std::size_t bytes);
   Task arrived(Strand& strand);
-  Task all_reduce(Strand& strand, const std::vector<View>& inputs, Range segment, float* result);
-  Task reduce_scatter(Strand& strand, const std::vector<View>& inputs, Range segment,
-                      float* result);
-  Task all_gather(Strand& strand, const std::vector<View>& inputs, Range segment, float* result);
-  Task broadcast(Strand& strand, int root, const std::vector<View>& inputs, Range segment,
-                 float* result);
+  Task all_reduce(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
+                  Range segment, std::byte* result);
+  Task reduce_scatter(Strand& strand, const Collective& collective,
+                      const std::vector<View>& inputs, Range segment, std::byte* result);
+  Task all_gather(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
+                  Range segment, std::byte* result);
+  Task broadcast(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
+                 Range segment, std::byte* result);
 
   Engine& engine_;
   const GroupMembers& members_;
   std::uint64_t channel_;
   std::vector<std::vector<Subtree>> subtrees_;  // by node
-  std::vector<SumPlan> own_plans_;              // a plan per subtree of this node
-  SumPlan top_, whole_;
-  std::vector<float> outgoing_, incoming_;
+  std::vector<ReductionPlan> own_plans_;        // a plan per subtree of this node
+  ReductionPlan top_, whole_;
+  std::vector<std::byte> outgoing_, incoming_;
   std::vector<std::uint64_t> sent_, received_;  // by node: what the streams will have reached
 };
 
+class Pairwise;
+
 // Runs one collective on this rank.
 Task run_collective(Strand& strand, Engine& engine, const GroupMembers& members, Meeting& meeting,
-                    Exchange& exchange, Collective collective);
+                    Exchange& exchange, Pairwise& pairwise, Collective collective);
 
 }  // namespace phalanx::comm

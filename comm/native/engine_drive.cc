@@ -93,7 +93,7 @@ bool Engine::pass() {
       if (ended_.load()) return true;
       moved = true;
     } else {
-      look_after_stream(strand.wait());
+      strand.wait().for_each([this](const Wait& wait) { look_after_stream(wait); });
       ++i;
     }
   }
@@ -212,12 +212,14 @@ void Engine::look_after_stream(const Wait& wait) {
 
 void Engine::look_after_peers(TimePoint now) {
   const Wait* oldest = nullptr;
-  for (const auto& operation : running_) {
-    const Wait& wait = operation->strand_.wait();
-    if (wait.reached() || wait.peer < 0) continue;
+  std::optional<Ending> death;
+  const auto look = [&](const Wait& wait) {
+    if (wait.reached() || wait.peer < 0) return;
     if (oldest == nullptr || wait.deadline < oldest->deadline) oldest = &wait;
-    if (const auto death = watch_.death(wait.peer)) return remember(*death);
-  }
+    if (!death) death = watch_.death(wait.peer);
+  };
+  for (const auto& operation : running_) operation->strand_.wait().for_each(look);
+  if (death) return remember(*death);
   if (oldest == nullptr) return watch_.publish(-1);
   const int culprit = watch_.culprit(oldest->peer, network_.get());
   if (now >= oldest->deadline)

@@ -1,7 +1,6 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "comm/combine.h"
 #include "comm/native/collective.h"
 
 namespace phalanx::comm {
@@ -13,13 +12,13 @@ std::vector<Subtree> single_ranks(int count) {
   return ranks;
 }
 
-SumPlan plan_of_ranks(Subtree tree) {
+ReductionPlan plan_of_ranks(Subtree tree) {
   std::vector<Subtree> leaves;
   for (int rank = tree.begin; rank < tree.end; ++rank) leaves.push_back({rank, rank + 1});
   return {tree, leaves};
 }
 
-SumPlan plan_of_top(const std::vector<std::vector<Subtree>>& by_node, int ranks) {
+ReductionPlan plan_of_top(const std::vector<std::vector<Subtree>>& by_node, int ranks) {
   std::vector<Subtree> leaves;
   for (const auto& subtrees : by_node)
     leaves.insert(leaves.end(), subtrees.begin(), subtrees.end());
@@ -43,10 +42,11 @@ Exchange::Exchange(Engine& engine, const GroupMembers& members, std::uint64_t ke
 }
 
 int Exchange::lanes(const Collective& collective) const {
+  if (collective.is_pairwise()) return 1;
   constexpr std::size_t kWorthALane = 32 << 10;  // bytes
   const auto slices =
       static_cast<std::size_t>(std::max(collective.input_slices, collective.output_slices));
-  const std::size_t worth = slices * collective.count * sizeof(float) / kWorthALane;
+  const std::size_t worth = slices * collective.slice_bytes() / kWorthALane;
   return static_cast<int>(
       std::clamp<std::size_t>(worth, 1, static_cast<std::size_t>(members_.placement.lanes())));
 }
@@ -58,12 +58,12 @@ int Exchange::counterpart(int node) const {
 
 Stream& Exchange::stream(int node) { return engine_.network().stream(counterpart(node), channel_); }
 
-void Exchange::send(int node, const float* data, std::size_t count) {
-  sent_[static_cast<std::size_t>(node)] = stream(node).send(data, count * sizeof(float));
+void Exchange::send(int node, const std::byte* data, std::size_t bytes) {
+  sent_[static_cast<std::size_t>(node)] = stream(node).send(data, bytes);
 }
 
-void Exchange::receive(int node, float* data, std::size_t count) {
-  received_[static_cast<std::size_t>(node)] = stream(node).receive(data, count * sizeof(float));
+void Exchange::receive(int node, std::byte* data, std::size_t bytes) {
+  received_[static_cast<std::size_t>(node)] = stream(node).receive(data, bytes);
 }
 
 // Until all that was sent has gone, and all that was to be received is here.
@@ -86,9 +86,8 @@ void Exchange::call() {
 }
 
 Task Exchange::open(Strand& strand, const Collective& collective) {
-  const Header own{static_cast<std::uint32_t>(collective.operation), collective.root,
-                   collective.sequence, collective.count};
-  std::vector<Header> found(static_cast<std::size_t>(nodes()));
+  const Signature own = collective.signature();
+  std::vector<Signature> found(static_cast<std::size_t>(nodes()));
   for (int node = 0; node < nodes(); ++node) {
     if (node == own_node()) continue;
     co_await engine_.network().connected(strand, counterpart(node), channel_);
@@ -97,152 +96,159 @@ Task Exchange::open(Strand& strand, const Collective& collective) {
         stream(node).receive(&found[static_cast<std::size_t>(node)], sizeof own);
   }
   co_await arrived(strand);
-  for (int node = 0; node < nodes(); ++node) {
-    const Header& header = found[static_cast<std::size_t>(node)];
-    if (node == own_node()) continue;
-    if (header.operation != own.operation || header.root != own.root ||
-        header.sequence != own.sequence || header.count != own.count)
-      throw Ending{CommError::Kind::kMismatch, counterpart(node),
-                   fmt::format("expected {} {} with {} elements a slice and root {}, found {} {} "
-                               "with {} and root {}",
-                               operation_name(collective.operation), own.sequence, own.count,
-                               own.root, operation_name(static_cast<Operation>(header.operation)),
-                               header.sequence, header.count, header.root)};
-  }
+  for (int node = 0; node < nodes(); ++node)
+    if (node != own_node())
+      expect_same(own, found[static_cast<std::size_t>(node)], counterpart(node));
 }
 
 Task Exchange::run(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
-                   Range segment, float* result) {
+                   Range segment, std::byte* result) {
   switch (collective.operation) {
     case Operation::kAllReduce:
-      return all_reduce(strand, inputs, segment, result);
+      return all_reduce(strand, collective, inputs, segment, result);
     case Operation::kReduceScatter:
-      return reduce_scatter(strand, inputs, segment, result);
+      return reduce_scatter(strand, collective, inputs, segment, result);
     case Operation::kAllGather:
-      return all_gather(strand, inputs, segment, result);
+      return all_gather(strand, collective, inputs, segment, result);
     default:
-      return broadcast(strand, collective.root, inputs, segment, result);
+      return broadcast(strand, collective, inputs, segment, result);
   }
 }
 
-// partials[t] := the sum of this node's subtree t over `range` of `slice`.
-void Exchange::sum_own(const std::vector<View>& inputs, int slice, Range range,
-                       float* partials) const {
+// partials[t] := this node's subtree t over `range` of `slice`, in the accumulation type: so a
+// result is rounded once, wherever its ranks sit.
+void Exchange::reduce_own(const Collective& collective, const std::vector<View>& inputs, int slice,
+                          Range range, std::byte* partials) const {
   const auto& here = members_.placement.nodes[static_cast<std::size_t>(own_node())];
+  const ElementType partial = accumulation_type(collective.type);
   for (std::size_t t = 0; t < own_plans_.size(); ++t) {
     const Subtree tree = subtrees_[static_cast<std::size_t>(own_node())][t];
-    std::vector<const float*> leaves;
+    std::vector<const std::byte*> leaves;
     for (std::size_t member = 0; member < here.size(); ++member)
       if (here[member] >= tree.begin && here[member] < tree.end)
         leaves.push_back(inputs[member].at(slice, range.begin));
-    float* const sum = partials + t * range.size();
-    own_plans_[t].run(leaves, std::span(&sum, 1), range.size());
+    std::byte* const into = partials + t * range.size() * element_size(partial);
+    own_plans_[t].run(collective.reduction, {collective.type, partial}, leaves,
+                      std::span(&into, 1), range.size());
   }
 }
 
-// `partials`: for each node the first of its subtrees' sums, `stride` elements apart.
-void Exchange::sum_top(const std::vector<const float*>& partials, std::size_t stride, float* result,
-                       std::size_t count) const {
-  std::vector<const float*> leaves;
+// `partials`: for each node the first of its subtrees', `stride` bytes apart.
+void Exchange::reduce_top(const Collective& collective,
+                          const std::vector<const std::byte*>& partials, std::size_t stride,
+                          std::byte* result, std::size_t count) const {
+  std::vector<const std::byte*> leaves;
   for (int node = 0; node < nodes(); ++node)
     for (std::size_t t = 0; t < subtrees(node); ++t)
       leaves.push_back(partials[static_cast<std::size_t>(node)] + t * stride);
-  top_.run(leaves, std::span(&result, 1), count);
+  top_.run(collective.reduction, {accumulation_type(collective.type), collective.type}, leaves,
+           std::span(&result, 1), count);
 }
 
-// Each node owns a piece of the segment: it gets all nodes' sums of its piece, evaluates the top of
-// the tree, and sends the result to all.
-Task Exchange::all_reduce(Strand& strand, const std::vector<View>& inputs, Range segment,
-                          float* result) {
+// Each node owns a piece of the segment: it gets all nodes' partial results of its piece, evaluates
+// the top of the tree, and sends the result to all.
+Task Exchange::all_reduce(Strand& strand, const Collective& collective,
+                          const std::vector<View>& inputs, Range segment, std::byte* result) {
+  const std::size_t partial = element_size(accumulation_type(collective.type));
+  const std::size_t element = element_size(collective.type);
   const Range owned = piece(segment, own_node(), nodes());
-  const std::size_t length = segment.size();
-  outgoing_.resize(subtrees(own_node()) * length);
-  incoming_.resize(top_leaves() * owned.size());
-  sum_own(inputs, 0, segment, outgoing_.data());
-  std::vector<const float*> partials;
-  float* place = incoming_.data();
+  const std::size_t stride = segment.size() * partial, own_bytes = owned.size() * partial;
+  outgoing_.resize(subtrees(own_node()) * stride);
+  incoming_.resize(top_leaves() * own_bytes);
+  reduce_own(collective, inputs, 0, segment, outgoing_.data());
+  const auto outgoing = [&](std::size_t tree, Range range) {
+    return outgoing_.data() + tree * stride + (range.begin - segment.begin) * partial;
+  };
+  std::vector<const std::byte*> partials;
+  std::byte* place = incoming_.data();
   for (int node = 0; node < nodes(); ++node) {
     const Range theirs = piece(segment, node, nodes());
     partials.push_back(place);
-    for (std::size_t t = 0; t < subtrees(node); ++t, place += owned.size()) {
+    for (std::size_t t = 0; t < subtrees(node); ++t, place += own_bytes) {
       if (node == own_node())
-        std::copy_n(&outgoing_[t * length + owned.begin - segment.begin], owned.size(), place);
+        std::copy_n(outgoing(t, owned), own_bytes, place);
       else
-        receive(node, place, owned.size());
+        receive(node, place, own_bytes);
     }
     for (std::size_t t = 0; t < subtrees(own_node()) && node != own_node(); ++t)
-      send(node, &outgoing_[t * length + theirs.begin - segment.begin], theirs.size());
+      send(node, outgoing(t, theirs), theirs.size() * partial);
   }
   co_await arrived(strand);
-  float* own = result + (owned.begin - segment.begin);
-  sum_top(partials, owned.size(), own, owned.size());
+  std::byte* own = result + (owned.begin - segment.begin) * element;
+  reduce_top(collective, partials, own_bytes, own, owned.size());
   for (int node = 0; node < nodes(); ++node) {
     if (node == own_node()) continue;
     const Range theirs = piece(segment, node, nodes());
-    send(node, own, owned.size());
-    receive(node, result + (theirs.begin - segment.begin), theirs.size());
+    send(node, own, owned.size() * element);
+    receive(node, result + (theirs.begin - segment.begin) * element, theirs.size() * element);
   }
   co_await arrived(strand);
 }
 
-// Each node gets all nodes' sums of its members' slices; result: a segment for each member.
-Task Exchange::reduce_scatter(Strand& strand, const std::vector<View>& inputs, Range segment,
-                              float* result) {
-  const std::size_t length = segment.size();
+// Each node gets all nodes' partial results of its members' slices; result: a segment for each
+// member.
+Task Exchange::reduce_scatter(Strand& strand, const Collective& collective,
+                              const std::vector<View>& inputs, Range segment, std::byte* result) {
+  const std::size_t partial = segment.size() * element_size(accumulation_type(collective.type));
   const std::size_t own_trees = subtrees(own_node());
   const auto& here = members_.placement.nodes[static_cast<std::size_t>(own_node())];
-  outgoing_.resize(members_.ranks.size() * own_trees * length);
-  incoming_.resize(top_leaves() * here.size() * length);
-  float* outgoing = outgoing_.data();
-  float* incoming = incoming_.data();
-  std::vector<const float*> sums;  // by node: of the first member's slice
+  outgoing_.resize(members_.ranks.size() * own_trees * partial);
+  incoming_.resize(top_leaves() * here.size() * partial);
+  std::byte* outgoing = outgoing_.data();
+  std::byte* incoming = incoming_.data();
+  std::vector<const std::byte*> reduced;  // by node: of the first member's slice
   for (int node = 0; node < nodes(); ++node) {
     const auto& members = members_.placement.nodes[static_cast<std::size_t>(node)];
-    sums.push_back(node == own_node() ? outgoing : incoming);
+    reduced.push_back(node == own_node() ? outgoing : incoming);
     for (const int slice : members) {
-      sum_own(inputs, slice, segment, outgoing);
-      if (node != own_node()) send(node, outgoing, own_trees * length);
-      outgoing += own_trees * length;
+      reduce_own(collective, inputs, slice, segment, outgoing);
+      if (node != own_node()) send(node, outgoing, own_trees * partial);
+      outgoing += own_trees * partial;
     }
     if (node == own_node()) continue;
-    receive(node, incoming, here.size() * subtrees(node) * length);
-    incoming += here.size() * subtrees(node) * length;
+    receive(node, incoming, here.size() * subtrees(node) * partial);
+    incoming += here.size() * subtrees(node) * partial;
   }
   co_await arrived(strand);
+  const std::size_t element = element_size(collective.type);
   for (std::size_t member = 0; member < here.size(); ++member) {
-    std::vector<const float*> partials;
+    std::vector<const std::byte*> partials;
     for (int node = 0; node < nodes(); ++node)
-      partials.push_back(sums[static_cast<std::size_t>(node)] + member * subtrees(node) * length);
-    sum_top(partials, length, result + member * length, length);
+      partials.push_back(reduced[static_cast<std::size_t>(node)] +
+                         member * subtrees(node) * partial);
+    reduce_top(collective, partials, partial, result + member * segment.size() * element,
+               segment.size());
   }
 }
 
 // result: the other nodes' slices, node after node.
-Task Exchange::all_gather(Strand& strand, const std::vector<View>& inputs, Range segment,
-                          float* result) {
+Task Exchange::all_gather(Strand& strand, const Collective& collective,
+                          const std::vector<View>& inputs, Range segment, std::byte* result) {
+  const std::size_t bytes = segment.size() * element_size(collective.type);
   for (int node = 0; node < nodes(); ++node) {
     if (node == own_node()) continue;
-    for (const View& input : inputs) send(node, input.at(0, segment.begin), segment.size());
-    const std::size_t count =
-        members_.placement.nodes[static_cast<std::size_t>(node)].size() * segment.size();
-    receive(node, result, count);
-    result += count;
+    for (const View& input : inputs) send(node, input.at(0, segment.begin), bytes);
+    const std::size_t theirs =
+        members_.placement.nodes[static_cast<std::size_t>(node)].size() * bytes;
+    receive(node, result, theirs);
+    result += theirs;
   }
   co_await arrived(strand);
 }
 
-Task Exchange::broadcast(Strand& strand, int root, const std::vector<View>& inputs, Range segment,
-                         float* result) {
+Task Exchange::broadcast(Strand& strand, const Collective& collective,
+                         const std::vector<View>& inputs, Range segment, std::byte* result) {
+  const std::size_t bytes = segment.size() * element_size(collective.type);
   const auto& here = members_.placement.nodes[static_cast<std::size_t>(own_node())];
-  const auto member = std::find(here.begin(), here.end(), root);
+  const auto member = std::find(here.begin(), here.end(), collective.root);
   for (int node = 0; node < nodes(); ++node) {
     if (node == own_node()) continue;
     const auto& there = members_.placement.nodes[static_cast<std::size_t>(node)];
     if (member != here.end())
       send(node, inputs[static_cast<std::size_t>(member - here.begin())].at(0, segment.begin),
-           segment.size());
-    else if (std::find(there.begin(), there.end(), root) != there.end())
-      receive(node, result, segment.size());
+           bytes);
+    else if (std::find(there.begin(), there.end(), collective.root) != there.end())
+      receive(node, result, bytes);
   }
   co_await arrived(strand);
 }

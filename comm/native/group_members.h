@@ -12,6 +12,7 @@ struct GroupMembers {
   std::vector<int> ranks;  // generation ranks by group rank
   Placement placement;
 
+  int size() const { return static_cast<int>(ranks.size()); }
   int generation_rank(int group_rank) const { return ranks[static_cast<std::size_t>(group_rank)]; }
   // Generation ranks of a node's members.
   std::vector<int> on_node(int node) const {

@@ -10,7 +10,7 @@ Meeting::Meeting(Engine& engine, std::vector<int> members, int self, std::uint64
   auto& block = *reinterpret_cast<GroupBlock*>(memory.allocate(sizeof(GroupBlock)).data());
   block.key = key_;
   block.mailboxes = memory.offset_of(
-      memory.allocate(members_.size() * sizeof(std::atomic<std::uint64_t>)).data());
+      memory.allocate(2 * members_.size() * sizeof(std::atomic<std::uint64_t>)).data());
   Control& own = memory.own();
   block.next = own.newest_group.load();
   own.newest_group.store(memory.offset_of(&block));
@@ -68,26 +68,27 @@ void Meeting::ensure_staging() {
   GroupBlock& own = *blocks_[static_cast<std::size_t>(self_)];
   if (own.staging.load() != 0) return;
   NodeMemory& memory = engine_.memory();
-  own.staging.store(memory.offset_of(memory.allocate(4 * kStaging * sizeof(float)).data()));
+  own.staging.store(memory.offset_of(memory.allocate(4 * kStaging).data()));
 }
 
-float* Meeting::staged_input(int member, std::size_t chunk) const {
+std::byte* Meeting::staged_input(int member, std::size_t chunk) const {
   const GroupBlock& block = *blocks_[static_cast<std::size_t>(member)];
-  return engine_.memory().at<float>(block.staging.load()) + (chunk % 2) * kStaging;
+  return engine_.memory().at<std::byte>(block.staging.load()) + (chunk % 2) * kStaging;
 }
 
-float* Meeting::staged_result(int member, std::size_t chunk) const {
+std::byte* Meeting::staged_result(int member, std::size_t chunk) const {
   return staged_input(member, chunk) + 2 * kStaging;
 }
 
-std::atomic<std::uint64_t>* Meeting::mailboxes(int member) const {
-  return engine_.memory().at<std::atomic<std::uint64_t>>(
+std::atomic<std::uint64_t>* Meeting::mailboxes(int member, Post post) const {
+  const auto all = engine_.memory().at<std::atomic<std::uint64_t>>(
       blocks_[static_cast<std::size_t>(member)]->mailboxes);
+  return all + static_cast<int>(post) * size();
 }
 
-Mailbox& Meeting::outgoing(int member) {
+Mailbox& Meeting::outgoing(int member, Post post) {
   NodeMemory& memory = engine_.memory();
-  auto& offset = mailboxes(self_)[member];
+  auto& offset = mailboxes(self_, post)[member];
   if (offset.load() == 0) {
     offset.store(memory.offset_of(memory.allocate(sizeof(Mailbox)).data()));
     ring(member);
@@ -95,8 +96,8 @@ Mailbox& Meeting::outgoing(int member) {
   return at(offset.load());
 }
 
-const std::atomic<std::uint64_t>& Meeting::incoming(int member) const {
-  return mailboxes(member)[self_];
+const std::atomic<std::uint64_t>& Meeting::incoming(int member, Post post) const {
+  return mailboxes(member, post)[self_];
 }
 
 void Meeting::ring(int member) const {

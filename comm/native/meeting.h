@@ -6,16 +6,14 @@
 #include <vector>
 
 #include "comm/native/engine.h"
+#include "comm/native/signature.h"
 #include "comm/native/strand.h"
 
 namespace phalanx::comm {
 
 // What a rank tells its group's members on the node when it starts a collective.
 struct Announcement {
-  std::uint32_t operation = 0;
-  std::int32_t root = 0;
-  std::uint64_t sequence = 0;
-  std::uint64_t count = 0;  // elements of a slice
+  Signature signature;
   std::uint64_t input = 0;  // where in the node's memory the data is; 0: elsewhere
 };
 
@@ -33,6 +31,9 @@ struct Mailbox {
   Slot slots[kSlots];
 };
 
+// What a mailbox carries: messages, or pieces of a collective that moves between pairs of ranks.
+enum class Post { kMessages, kCollectives };
+
 // A rank's part of a group in the node's memory. Two slots are enough: who starts operation k has
 // seen everybody start k-1, so everybody has finished k-2.
 struct GroupBlock {
@@ -44,7 +45,7 @@ struct GroupBlock {
   std::uint64_t key;
   std::uint64_t next;                  // the rank's block before this one; 0: none
   std::atomic<std::uint64_t> staging;  // offset; 0: none yet
-  std::uint64_t mailboxes;             // offset of an array: per member of the node, an offset or 0
+  std::uint64_t mailboxes;             // offset of arrays, by Post: per member an offset or 0
   alignas(64) std::atomic<std::uint64_t> phase;
   Slot slots[2];
 };
@@ -53,8 +54,8 @@ struct GroupBlock {
 // posted phase p has done all that comes before.
 class Meeting {
  public:
-  // Elements of a staging buffer; each member has two for inputs and two for results.
-  static constexpr std::size_t kStaging = 64 << 10;
+  // Bytes of a staging buffer; each member has two for inputs and two for results.
+  static constexpr std::size_t kStaging = 256 << 10;
 
   // `members`: their generation ranks; `self`: our place among them. Publishes our block. Throws
   // SystemError when the arena is used up.
@@ -71,18 +72,18 @@ class Meeting {
   GroupBlock::Slot& slot(int member, std::uint64_t sequence) const;
 
   void ensure_staging();  // ours; throws SystemError
-  float* staged_input(int member, std::size_t chunk) const;
-  float* staged_result(int member, std::size_t chunk) const;
+  std::byte* staged_input(int member, std::size_t chunk) const;
+  std::byte* staged_result(int member, std::size_t chunk) const;
 
-  Mailbox& outgoing(int member);  // ours; throws SystemError
-  const std::atomic<std::uint64_t>& incoming(
-      int member) const;  // offset of the mailbox to us, or 0
+  Mailbox& outgoing(int member, Post post);  // ours; throws SystemError
+  // Offset of the mailbox to us, or 0.
+  const std::atomic<std::uint64_t>& incoming(int member, Post post) const;
   Mailbox& at(std::uint64_t offset) const { return *engine_.memory().at<Mailbox>(offset); }
   void ring(int member) const;
 
  private:
   std::uint64_t find(int member) const;
-  std::atomic<std::uint64_t>* mailboxes(int member) const;
+  std::atomic<std::uint64_t>* mailboxes(int member, Post post) const;
 
   Engine& engine_;
   std::vector<int> members_;

@@ -7,8 +7,13 @@
 
 namespace phalanx::comm {
 
-Messages::Messages(Engine& engine, const GroupMembers& members, Meeting& meeting, std::uint64_t key)
-    : engine_(engine), members_(members), meeting_(meeting), channel_(key | 1) {}
+Messages::Messages(Engine& engine, const GroupMembers& members, Meeting& meeting, Post post,
+                   std::uint64_t key)
+    : engine_(engine),
+      members_(members),
+      meeting_(meeting),
+      post_(post),
+      channel_(key + (post == Post::kMessages ? 1 : 2)) {}
 
 int Messages::member_of(int peer) const {
   const Placement& placement = members_.placement;
@@ -18,7 +23,7 @@ int Messages::member_of(int peer) const {
 }
 
 void Messages::prepare_send(int peer) {
-  if (const int member = member_of(peer); member >= 0) meeting_.outgoing(member);
+  if (const int member = member_of(peer); member >= 0) meeting_.outgoing(member, post_);
 }
 
 Task Messages::send(Strand& strand, std::span<const std::byte> data, int peer,
@@ -43,7 +48,7 @@ void Messages::expect(const Header& expected, const Header& found, int rank) con
 // Sends through the slots, or, where the data is in the node's memory, only says where it is and
 // waits until the receiver has copied it.
 Task Messages::put(Strand& strand, std::span<const std::byte> data, int member) {
-  Mailbox& box = meeting_.outgoing(member);
+  Mailbox& box = meeting_.outgoing(member, post_);
   const int rank = meeting_.rank_of(member);
   const NodeMemory& memory = engine_.memory();
   const bool direct = data.size() > Mailbox::kPayload && memory.holds(data.data(), data.size());
@@ -67,8 +72,8 @@ Task Messages::put(Strand& strand, std::span<const std::byte> data, int member) 
 Task Messages::take(Strand& strand, std::span<std::byte> data, int member, std::uint64_t sequence) {
   const int rank = meeting_.rank_of(member);
   co_await meeting_.attach(strand, member);
-  co_await strand.until(meeting_.incoming(member), 1, rank);
-  Mailbox& box = meeting_.at(meeting_.incoming(member).load());
+  co_await strand.until(meeting_.incoming(member, post_), 1, rank);
+  Mailbox& box = meeting_.at(meeting_.incoming(member, post_).load());
   std::size_t done = 0;
   std::uint64_t read = box.read.load();
   do {

@@ -9,9 +9,11 @@
 namespace phalanx::comm {
 
 // Messages between two ranks of a group: through a mailbox on one node, a connection between nodes.
+// Those of different posts do not meet.
 class Messages {
  public:
-  Messages(Engine& engine, const GroupMembers& members, Meeting& meeting, std::uint64_t key);
+  Messages(Engine& engine, const GroupMembers& members, Meeting& meeting, Post post,
+           std::uint64_t key);
 
   // Whatever sending to `peer` needs of this rank's memory. Throws SystemError.
   void prepare_send(int peer);
@@ -33,6 +35,7 @@ class Messages {
   Engine& engine_;
   const GroupMembers& members_;
   Meeting& meeting_;
+  Post post_;
   std::uint64_t channel_;
 };
 

@@ -1,5 +1,6 @@
 #include "comm/native/native_group.h"
 
+#include <numeric>
 #include <utility>
 
 #include "base/check.h"
@@ -25,6 +26,15 @@ GroupMembers find_members(const Engine& engine, const std::vector<int>& ranks) {
   return members;
 }
 
+const std::byte* bytes_of(ConstBuffer buffer) {
+  return static_cast<const std::byte*>(buffer.data);
+}
+std::byte* bytes_of(Buffer buffer) { return static_cast<std::byte*>(buffer.data); }
+
+std::size_t sum_of(std::span<const std::size_t> counts) {
+  return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
+}
+
 }  // namespace
 
 NativeGroup::NativeGroup(std::shared_ptr<Engine> engine, const std::vector<int>& ranks, int index,
@@ -35,90 +45,150 @@ NativeGroup::NativeGroup(std::shared_ptr<Engine> engine, const std::vector<int>&
       members_(find_members(*engine_, ranks)),
       meeting_(*engine_, members_.on_node(members_.placement.node), members_.placement.local, key),
       exchange_(*engine_, members_, key),
-      messages_(*engine_, members_, meeting_, key) {}
+      messages_(*engine_, members_, meeting_, Post::kMessages, key),
+      pieces_(*engine_, members_, meeting_, Post::kCollectives, key),
+      pairwise_(members_, pieces_) {}
 
 std::span<std::byte> NativeGroup::allocate(std::size_t bytes) {
   return engine_->memory().allocate(bytes);
 }
 
-Work NativeGroup::all_reduce(std::span<float> data) {
+Work NativeGroup::all_reduce(Buffer data, Reduction reduction) {
   return start({.operation = Operation::kAllReduce,
-                .input = data.data(),
-                .output = data.data(),
-                .count = data.size()});
+                .reduction = reduction,
+                .type = data.type,
+                .input = bytes_of(data),
+                .output = bytes_of(data),
+                .count = data.count});
 }
 
-Work NativeGroup::reduce_scatter(std::span<const float> data, std::span<float> result) {
-  check(data.size() == result.size() * static_cast<std::size_t>(size()),
-        "reduce_scatter: data holds size() slices of result.size()");
+Work NativeGroup::reduce_scatter(ConstBuffer data, Buffer result, Reduction reduction) {
+  check(data.type == result.type && data.count == result.count * members_.ranks.size(),
+        "reduce_scatter: data holds size() slices of result.count elements of its type");
   return start({.operation = Operation::kReduceScatter,
-                .input = data.data(),
-                .output = result.data(),
-                .count = result.size(),
+                .reduction = reduction,
+                .type = data.type,
+                .input = bytes_of(data),
+                .output = bytes_of(result),
+                .count = result.count,
                 .input_slices = size()});
 }
 
-Work NativeGroup::all_gather(std::span<const float> data, std::span<float> result) {
-  check(result.size() == data.size() * static_cast<std::size_t>(size()),
-        "all_gather: result holds size() slices of data.size()");
+Work NativeGroup::all_gather(ConstBuffer data, Buffer result) {
+  check(data.type == result.type && result.count == data.count * members_.ranks.size(),
+        "all_gather: result holds size() slices of data.count elements of its type");
   return start({.operation = Operation::kAllGather,
-                .input = data.data(),
-                .output = result.data(),
-                .count = data.size(),
+                .type = data.type,
+                .input = bytes_of(data),
+                .output = bytes_of(result),
+                .count = data.count,
                 .output_slices = size()});
 }
 
-Work NativeGroup::broadcast(std::span<float> data, int root) {
+Work NativeGroup::broadcast(Buffer data, int root) {
   check(root >= 0 && root < size(), "broadcast: the root is a rank of the group");
   return start({.operation = Operation::kBroadcast,
+                .type = data.type,
                 .root = root,
-                .input = data.data(),
-                .output = data.data(),
-                .count = data.size()});
+                .input = bytes_of(data),
+                .output = bytes_of(data),
+                .count = data.count});
+}
+
+Work NativeGroup::gather(ConstBuffer data, Buffer result, int root) {
+  check(root >= 0 && root < size(), "gather: the root is a rank of the group");
+  check(rank() != root ||
+            (data.type == result.type && result.count == data.count * members_.ranks.size()),
+        "gather: the root's result holds size() slices of data.count elements of its type");
+  return start({.operation = Operation::kGather,
+                .type = data.type,
+                .root = root,
+                .input = bytes_of(data),
+                .output = bytes_of(result),
+                .count = data.count});
+}
+
+Work NativeGroup::scatter(ConstBuffer data, Buffer result, int root) {
+  check(root >= 0 && root < size(), "scatter: the root is a rank of the group");
+  check(rank() != root ||
+            (data.type == result.type && data.count == result.count * members_.ranks.size()),
+        "scatter: the root's data holds size() slices of result.count elements of its type");
+  return start({.operation = Operation::kScatter,
+                .type = result.type,
+                .root = root,
+                .input = bytes_of(data),
+                .output = bytes_of(result),
+                .count = result.count,
+                .input_slices = rank() == root ? size() : 0});
+}
+
+Work NativeGroup::all_to_all(ConstBuffer data, std::span<const std::size_t> send_counts,
+                             Buffer result, std::span<const std::size_t> receive_counts) {
+  check(data.type == result.type, "all_to_all: data and result are of one type");
+  check(send_counts.size() == members_.ranks.size() &&
+            receive_counts.size() == members_.ranks.size() && sum_of(send_counts) == data.count &&
+            sum_of(receive_counts) == result.count,
+        "all_to_all: data and result hold a slice for each rank, of the counts' elements");
+  check(send_counts[static_cast<std::size_t>(rank())] ==
+            receive_counts[static_cast<std::size_t>(rank())],
+        "all_to_all: a rank receives from itself what it sends");
+  return start({.operation = Operation::kAllToAll,
+                .type = data.type,
+                .input = bytes_of(data),
+                .output = bytes_of(result),
+                .send_counts = {send_counts.begin(), send_counts.end()},
+                .receive_counts = {receive_counts.begin(), receive_counts.end()}});
 }
 
 Work NativeGroup::barrier() { return start({.operation = Operation::kBarrier}); }
 
-Work NativeGroup::start(Collective collective) {
-  const std::lock_guard lock(mutex_);
-  const std::size_t bytes = collective.input_bytes();
-  const bool in_place = collective.is_short() || engine_->memory().holds(collective.input, bytes);
+// Makes room in the node's memory now, where the caller can still be told that there is none.
+void NativeGroup::prepare(const Collective& collective) {
+  if (collective.is_pairwise()) return pairwise_.prepare(collective);
+  const bool in_place = collective.is_short() ||
+                        engine_->memory().holds(collective.input, collective.input_bytes());
   if (collective.count > 0 && (!members_.placement.one_node() || !in_place))
     meeting_.ensure_staging();
-  collective.sequence = ++collectives_.sequence;
-  auto body = [self = shared_from_this(), collective](Strand& strand) {
-    return run_collective(strand, *self->engine_, self->members_, self->meeting_, self->exchange_,
-                          collective);
-  };
-  return submit({collective.operation, collective.sequence, index_, bytes}, std::move(body),
-                collectives_.queue);
 }
 
-Work NativeGroup::send(std::span<const float> data, int peer) {
+Work NativeGroup::start(Collective collective) {
+  const std::lock_guard lock(mutex_);
+  prepare(collective);
+  collective.sequence = ++collectives_.sequence;
+  const OperationInfo info{collective.operation, collective.sequence, index_,
+                           collective.input_bytes()};
+  auto body = [self = shared_from_this(), collective = std::move(collective)](Strand& strand) {
+    return run_collective(strand, *self->engine_, self->members_, self->meeting_, self->exchange_,
+                          self->pairwise_, collective);
+  };
+  return submit(info, std::move(body), collectives_.queue);
+}
+
+Work NativeGroup::send(ConstBuffer data, int peer) {
   check(peer >= 0 && peer < size() && peer != rank(),
         "send: the peer is another rank of the group");
   const std::lock_guard lock(mutex_);
   messages_.prepare_send(peer);
   Line& line = sends_[peer];
   auto body = [self = shared_from_this(), data, peer, sequence = ++line.sequence](Strand& strand) {
-    return self->messages_.send(strand, std::as_bytes(data), peer, sequence);
+    return self->messages_.send(strand, {bytes_of(data), data.bytes()}, peer, sequence);
   };
   return submit(
-      {Operation::kSend, line.sequence, index_, data.size_bytes(), members_.generation_rank(peer)},
+      {Operation::kSend, line.sequence, index_, data.bytes(), members_.generation_rank(peer)},
       std::move(body), line.queue);
 }
 
-Work NativeGroup::receive(std::span<float> data, int peer) {
+Work NativeGroup::receive(Buffer data, int peer) {
   check(peer >= 0 && peer < size() && peer != rank(),
         "receive: the peer is another rank of the group");
   const std::lock_guard lock(mutex_);
   Line& line = receives_[peer];
   auto body = [self = shared_from_this(), data, peer, sequence = ++line.sequence](Strand& strand) {
-    return self->messages_.receive(strand, std::as_writable_bytes(data), peer, sequence);
+    return self->messages_.receive(strand, {bytes_of(data), data.bytes()}, peer, sequence);
   };
-  return submit({Operation::kReceive, line.sequence, index_, data.size_bytes(),
-                 members_.generation_rank(peer)},
-                std::move(body), line.queue);
+  return submit(
+      {Operation::kReceive, line.sequence, index_, data.bytes(), members_.generation_rank(peer)},
+      std::move(body), line.queue);
 }
 
 Work NativeGroup::submit(OperationInfo info, PendingOperation::Body body,

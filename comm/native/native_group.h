@@ -9,6 +9,7 @@
 #include "comm/native/collective.h"
 #include "comm/native/engine.h"
 #include "comm/native/message.h"
+#include "comm/native/pairwise.h"
 
 namespace phalanx::comm {
 
@@ -24,12 +25,16 @@ class NativeGroup : public Group, public std::enable_shared_from_this<NativeGrou
   int rank() const override { return members_.rank; }
   int size() const override { return static_cast<int>(members_.ranks.size()); }
   std::span<std::byte> allocate(std::size_t bytes) override;
-  Work all_reduce(std::span<float> data) override;
-  Work reduce_scatter(std::span<const float> data, std::span<float> result) override;
-  Work all_gather(std::span<const float> data, std::span<float> result) override;
-  Work broadcast(std::span<float> data, int root) override;
-  Work send(std::span<const float> data, int peer) override;
-  Work receive(std::span<float> data, int peer) override;
+  Work all_reduce(Buffer data, Reduction reduction) override;
+  Work reduce_scatter(ConstBuffer data, Buffer result, Reduction reduction) override;
+  Work all_gather(ConstBuffer data, Buffer result) override;
+  Work broadcast(Buffer data, int root) override;
+  Work gather(ConstBuffer data, Buffer result, int root) override;
+  Work scatter(ConstBuffer data, Buffer result, int root) override;
+  Work all_to_all(ConstBuffer data, std::span<const std::size_t> send_counts, Buffer result,
+                  std::span<const std::size_t> receive_counts) override;
+  Work send(ConstBuffer data, int peer) override;
+  Work receive(Buffer data, int peer) override;
   Work barrier() override;
 
  private:
@@ -37,6 +42,7 @@ class NativeGroup : public Group, public std::enable_shared_from_this<NativeGrou
     std::shared_ptr<OperationQueue> queue = std::make_shared<OperationQueue>();
     std::uint64_t sequence = 0;
   };
+  void prepare(const Collective& collective);
   Work start(Collective collective);
   Work submit(OperationInfo info, PendingOperation::Body body,
               const std::shared_ptr<OperationQueue>& queue);
@@ -47,7 +53,8 @@ class NativeGroup : public Group, public std::enable_shared_from_this<NativeGrou
   GroupMembers members_;
   Meeting meeting_;
   Exchange exchange_;
-  Messages messages_;
+  Messages messages_, pieces_;
+  Pairwise pairwise_;
   std::mutex mutex_;  // operations start from any thread, in one order
   Line collectives_;
   std::map<int, Line> sends_, receives_;  // by peer

@@ -33,16 +33,13 @@ std::vector<std::vector<Subtree>> subtrees_of_nodes(const Placement& placement) 
   std::size_t size = 0;
   for (const auto& members : placement.nodes) size += members.size();
   std::vector<std::vector<Subtree>> subtrees;
-  for (const auto& members : placement.nodes) {
-    std::vector<bool> here(size);
-    for (const int member : members) here[static_cast<std::size_t>(member)] = true;
-    subtrees.push_back(whole_subtrees(here));
-  }
+  for (const auto& members : placement.nodes)
+    subtrees.push_back(whole_subtrees(members, static_cast<int>(size)));
   return subtrees;
 }
 
 Range piece(Range whole, int index, int pieces) {
-  constexpr std::size_t kLine = 16;  // elements of a cache line
+  constexpr std::size_t kLine = 64;  // elements: whole cache lines, whatever their type
   const std::size_t lines = (whole.size() + kLine - 1) / kLine;
   const auto cut = [&](int at) {
     const std::size_t line =

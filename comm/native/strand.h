@@ -3,16 +3,20 @@
 #include <atomic>
 #include <coroutine>
 #include <cstdint>
+#include <functional>
+#include <list>
 
 #include "base/clock.h"
 #include "comm/native/task.h"
 
 namespace phalanx::comm {
 
+class Strand;
 class Stream;
 
-// What a strand waits for: that `counter` reaches `target`. Nothing else can be waited for, so
-// whoever drives strands knows what each waits for, since when, and whose fault that is.
+// What a strand waits for: that `counter` reaches `target`, or that one of its branches can go on.
+// Nothing else can be waited for, so whoever drives strands knows what each waits for, since when,
+// and whose fault that is.
 struct Wait {
   const std::atomic<std::uint64_t>* counter = nullptr;
   std::uint64_t target = 0;
@@ -21,7 +25,12 @@ struct Wait {
   TimePoint deadline;
   bool gives_up = false;  // goes on without it at the deadline or when the stream has closed
 
-  bool reached() const { return counter == nullptr || counter->load() >= target; }
+  const std::list<Strand>* branches = nullptr;
+
+  bool yields() const { return counter == nullptr && branches == nullptr; }
+  bool reached() const;
+  // Itself, or what its branches wait for.
+  void for_each(const std::function<void(const Wait&)>& look) const;
 };
 
 // One line of work of an engine: a task that waits for one thing at a time.
@@ -33,7 +42,7 @@ class Strand {
   class Awaiter {
    public:
     Awaiter(Strand& strand, const Wait& wait) : strand_(strand), wait_(wait) {}
-    bool await_ready() const { return wait_.counter != nullptr && wait_.reached(); }
+    bool await_ready() const { return !wait_.yields() && wait_.reached(); }
     void await_suspend(std::coroutine_handle<> handle) {
       if (!wait_.gives_up) wait_.deadline = Clock::now() + strand_.patience_;
       strand_.wait_ = wait_;
@@ -56,6 +65,10 @@ class Strand {
   Awaiter within(TimePoint deadline, const std::atomic<std::uint64_t>& counter,
                  std::uint64_t target, const Stream* stream = nullptr) {
     return {*this, Wait{&counter, target, -1, stream, deadline, true}};
+  }
+  // Goes on when one of them can.
+  Awaiter any_of(const std::list<Strand>& branches) {
+    return {*this, Wait{.branches = &branches}};
   }
   // Lets the other strands go on for once.
   Awaiter yield() { return {*this, Wait{}}; }

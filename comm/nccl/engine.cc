@@ -17,7 +17,7 @@ PendingOperation::PendingOperation(std::shared_ptr<Engine> engine, std::shared_p
       launch_(std::move(launch)) {}
 
 void PendingOperation::wait() { engine_->wait(*this, Stage::kFinished); }
-void PendingOperation::wait_on(Stream stream) {
+void PendingOperation::wait_on(DeviceStream stream) {
   engine_->hold(*this, static_cast<cudaStream_t>(stream.handle));
 }
 bool PendingOperation::done() const {

@@ -23,7 +23,7 @@ class PendingOperation : public Work::State {
   PendingOperation(std::shared_ptr<Engine> engine, std::shared_ptr<Channel> channel,
                    const OperationInfo& info, Launch launch);
   void wait() override;
-  void wait_on(Stream stream) override;
+  void wait_on(DeviceStream stream) override;
   bool done() const override;
 
  private:

@@ -8,17 +8,7 @@
 #include <cstdint>
 #include <type_traits>
 
-// A function marked PHALANX_VECTORIZED is compiled for several instruction sets; the best one that
-// the processor has is bound once, when the program is loaded, so that results repeat bit for bit
-// on one machine. Its loops belong in PHALANX_INLINE templates, which then are compiled within it.
-// Sanitizers cannot run the binding functions.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define PHALANX_VECTORIZED \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define PHALANX_VECTORIZED
-#endif
-#define PHALANX_INLINE inline __attribute__((always_inline))
+#include "base/narrow_float.h"
 
 namespace phalanx::kernels {
 
@@ -43,14 +33,7 @@ inline c10::ScalarType wide_type(c10::ScalarType type) {
 
 PHALANX_INLINE float wide(float x) { return x; }
 PHALANX_INLINE double wide(double x) { return x; }
-PHALANX_INLINE float wide(Bf16 x) { return std::bit_cast<float>(std::uint32_t{x.x} << 16); }
-
-// The bits of the bf16 that is nearest to x, ties to even; not-a-number stays.
-PHALANX_INLINE std::uint32_t bf16_bits(float x) {
-  const auto bits = std::bit_cast<std::uint32_t>(x);
-  const std::uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
-  return (bits & 0x7FFFFFFF) > 0x7F800000 ? 0x7FC0 : rounded;
-}
+PHALANX_INLINE float wide(Bf16 x) { return float_of_bf16(x.x); }
 
 // A computed value as it is kept.
 template <class T>

@@ -1,0 +1,13 @@
+#pragma once
+
+// A function marked PHALANX_VECTORIZED is compiled for several instruction sets; the best one that
+// the processor has is bound once, when the program is loaded, so that results repeat bit for bit
+// on one machine. Its loops belong in PHALANX_INLINE templates, which then are compiled within it.
+// Sanitizers cannot run the binding functions.
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define PHALANX_VECTORIZED \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define PHALANX_VECTORIZED
+#endif
+#define PHALANX_INLINE inline __attribute__((always_inline))

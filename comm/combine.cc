@@ -1,0 +1,183 @@
+#include "comm/combine.h"
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "base/check.h"
+#include "base/narrow_float.h"
+
+namespace phalanx::comm {
+namespace {
+
+struct BFloat16 {
+  std::uint16_t bits;
+};
+struct Float16 {
+  std::uint16_t bits;
+};
+
+template <class T>
+PHALANX_INLINE auto wide(T x) {
+  if constexpr (std::is_same_v<T, BFloat16>)
+    return float_of_bf16(x.bits);
+  else if constexpr (std::is_same_v<T, Float16>)
+    return float_of_fp16(x.bits);
+  else
+    return x;
+}
+
+template <class T, class Wide>
+PHALANX_INLINE T rounded(Wide x) {
+  if constexpr (std::is_same_v<T, BFloat16>)
+    return {static_cast<std::uint16_t>(bf16_bits(x))};
+  else if constexpr (std::is_same_v<T, Float16>)
+    return {static_cast<std::uint16_t>(fp16_bits(x))};
+  else
+    return x;
+}
+
+template <Reduction reduction, class T>
+PHALANX_INLINE T reduced(T left, T right) {
+  if constexpr (reduction == Reduction::kMax)
+    return left > right || left != left ? left : right;
+  else if constexpr (reduction == Reduction::kMin)
+    return left < right || left != left ? left : right;
+  else if constexpr (std::is_floating_point_v<T>)
+    return left + right;
+  else  // signed integers may not overflow, unsigned ones wrap
+    return static_cast<T>(static_cast<std::make_unsigned_t<T>>(left) +
+                          static_cast<std::make_unsigned_t<T>>(right));
+}
+
+struct Operands {
+  const std::byte *left, *right;
+  std::byte* result;
+  std::size_t count;
+};
+
+template <Reduction reduction, class Left, class Right, class Result>
+PHALANX_INLINE void loop(const Operands& all) {
+  const auto* left = reinterpret_cast<const Left*>(all.left);
+  const auto* right = reinterpret_cast<const Right*>(all.right);
+  auto* result = reinterpret_cast<Result*>(all.result);
+#pragma GCC ivdep
+  for (std::size_t i = 0; i < all.count; ++i)
+    result[i] = rounded<Result>(reduced<reduction>(wide(left[i]), wide(right[i])));
+}
+
+template <class Left, class Right, class Result>
+PHALANX_INLINE void by_reduction(Reduction reduction, const Operands& all) {
+  if (reduction == Reduction::kSum) return loop<Reduction::kSum, Left, Right, Result>(all);
+  if (reduction == Reduction::kMax) return loop<Reduction::kMax, Left, Right, Result>(all);
+  return loop<Reduction::kMin, Left, Right, Result>(all);
+}
+
+// Which of left, right and result are narrow.
+template <class Narrow>
+PHALANX_INLINE void by_width(Reduction reduction, unsigned narrow, const Operands& all) {
+  switch (narrow) {
+    case 0b000:
+      return by_reduction<float, float, float>(reduction, all);
+    case 0b001:
+      return by_reduction<float, float, Narrow>(reduction, all);
+    case 0b010:
+      return by_reduction<float, Narrow, float>(reduction, all);
+    case 0b011:
+      return by_reduction<float, Narrow, Narrow>(reduction, all);
+    case 0b100:
+      return by_reduction<Narrow, float, float>(reduction, all);
+    case 0b101:
+      return by_reduction<Narrow, float, Narrow>(reduction, all);
+    case 0b110:
+      return by_reduction<Narrow, Narrow, float>(reduction, all);
+    default:
+      return by_reduction<Narrow, Narrow, Narrow>(reduction, all);
+  }
+}
+
+template <class T>
+PHALANX_INLINE void alike(Reduction reduction, const Operands& all) {
+  by_reduction<T, T, T>(reduction, all);
+}
+
+PHALANX_VECTORIZED void combine_narrow(ElementType type, Reduction reduction, unsigned narrow,
+                                       const Operands& all) {
+  if (type == ElementType::kBFloat16) return by_width<BFloat16>(reduction, narrow, all);
+  by_width<Float16>(reduction, narrow, all);
+}
+
+PHALANX_VECTORIZED void combine_alike(ElementType type, Reduction reduction, const Operands& all) {
+  switch (type) {
+    case ElementType::kFloat64:
+      return alike<double>(reduction, all);
+    case ElementType::kInt32:
+      return alike<std::int32_t>(reduction, all);
+    case ElementType::kInt64:
+      return alike<std::int64_t>(reduction, all);
+    case ElementType::kUInt8:
+      return alike<std::uint8_t>(reduction, all);
+    default:
+      return alike<float>(reduction, all);
+  }
+}
+
+template <class From, class To>
+PHALANX_INLINE void convert_loop(const std::byte* from, std::byte* to, std::size_t count) {
+  const auto* source = reinterpret_cast<const From*>(from);
+  auto* target = reinterpret_cast<To*>(to);
+#pragma GCC ivdep
+  for (std::size_t i = 0; i < count; ++i) target[i] = rounded<To>(wide(source[i]));
+}
+
+PHALANX_VECTORIZED void widen(Operand from, std::byte* to, std::size_t count) {
+  if (from.type == ElementType::kBFloat16)
+    return convert_loop<BFloat16, float>(from.data, to, count);
+  convert_loop<Float16, float>(from.data, to, count);
+}
+
+PHALANX_VECTORIZED void narrow(const std::byte* from, std::byte* to, ElementType type,
+                               std::size_t count) {
+  if (type == ElementType::kBFloat16) return convert_loop<float, BFloat16>(from, to, count);
+  convert_loop<float, Float16>(from, to, count);
+}
+
+bool is_narrow(ElementType type) { return accumulation_type(type) != type; }
+
+}  // namespace
+
+ElementType accumulation_type(ElementType type) {
+  const bool narrow = type == ElementType::kBFloat16 || type == ElementType::kFloat16;
+  return narrow ? ElementType::kFloat32 : type;
+}
+
+void combine(Reduction reduction, Operand left, Operand right, std::byte* result,
+             ElementType result_type, std::size_t count) {
+  const ElementType wide_type = accumulation_type(result_type);
+  ElementType type = wide_type;
+  unsigned narrow = 0;
+  for (const ElementType each : {left.type, right.type, result_type}) {
+    check(accumulation_type(each) == wide_type && (!is_narrow(type) || type == each ||
+                                                   each == wide_type),
+          "elements of different types are not reduced");
+    narrow = narrow << 1 | static_cast<unsigned>(is_narrow(each));
+    if (is_narrow(each)) type = each;
+  }
+  const Operands all{left.data, right.data, result, count};
+  if (is_narrow(type))
+    combine_narrow(type, reduction, narrow, all);
+  else
+    combine_alike(type, reduction, all);
+}
+
+void convert(Operand from, std::byte* to, ElementType type, std::size_t count) {
+  if (count == 0 || (from.type == type && from.data == to)) return;
+  if (from.type == type)
+    std::memcpy(to, from.data, count * element_size(type));
+  else if (is_narrow(from.type))
+    widen(from, to, count);
+  else
+    narrow(from.data, to, type, count);
+}
+
+}  // namespace phalanx::comm
