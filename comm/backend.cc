@@ -52,7 +52,7 @@ const Backend& find_backend(std::string_view name, std::span<const std::filesyst
   for (const auto& folder : folders) {
     const auto file = folder / plugin_file(name);
     if (std::filesystem::exists(file)) return load_plugin(file, name);
-    tried += " " + file.string();
+    tried += fmt::format(" {}", file.string());
   }
   throw SystemError(
       fmt::format("backend {}: not built in, and no plug-in:{}", name,
