@@ -15,7 +15,9 @@ class HostMemory : public DeviceMemory {
   void use(int) override {}
   void* allocate(std::size_t bytes) override { return std::malloc(bytes); }
   void free(void* memory) override { std::free(memory); }
-  void copy(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    std::memcpy(to, from, bytes);
+  }
   bool ok() const override { return true; }
 };
 

@@ -11,8 +11,8 @@
 #include <mutex>
 #include <thread>
 
-// As much of CUDA as the backend nccl uses, on the host: device memory is memory, a stream a thread.
-// It keeps CUDA's rules about order and breaks none of them kindly.
+// As much of CUDA as the backend nccl uses, on the host: device memory is memory, a stream a
+// thread. It keeps CUDA's rules about order and breaks none of them kindly.
 struct CUstream_st {
   CUstream_st() : thread([this] { run(); }) {}
   ~CUstream_st();

@@ -1,6 +1,6 @@
 // As much of NCCL as the backend uses, over sockets of this host. It is as unhelpful as NCCL in one
-// node: who waits for a process that has gone waits until the communicator is aborted. It is strict:
-// a communicator that is asked for something before it is ready for it refuses for ever.
+// node: who waits for a process that has gone waits until the communicator is aborted. It is
+// strict: a communicator that is asked for something before it is ready for it refuses for ever.
 #include <nccl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -59,7 +59,8 @@ struct ncclComm {
     for (int peer = 0; peer < rank; ++peer) {
       const sockaddr_un there = address(name, peer);
       sockets[peer] = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-      while (::connect(sockets[peer], reinterpret_cast<const sockaddr*>(&there), sizeof there) != 0) {
+      while (::connect(sockets[peer], reinterpret_cast<const sockaddr*>(&there), sizeof there) !=
+             0) {
         if (aborted) return;
         ::usleep(500);
       }
@@ -237,9 +238,8 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int size, ncclUniqueId id,
 // An operation gets onto its stream while it is being asked for, as by NCCL's own thread.
 ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* state) {
   if (comm->planned && ++comm->looks > 2) {
-    comm->stream->put([comm, plan = std::make_shared<Plan>(std::move(comm->plan))] {
-      comm->run(*plan);
-    });
+    comm->stream->put(
+        [comm, plan = std::make_shared<Plan>(std::move(comm->plan))] { comm->run(*plan); });
     comm->planned = false;
     comm->state = ncclSuccess;
   }
