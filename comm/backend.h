@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -37,6 +38,10 @@ struct Backend {
   bool uses_node_memory;  // Membership::node_memory must be there
   // `host`: IPv4 address of this process's node. Throws SystemError.
   std::unique_ptr<Endpoint> (*open)(const std::string& host);
+
+  bool has(Operation operation) const {
+    return std::find(operations.begin(), operations.end(), operation) != operations.end();
+  }
 };
 
 // The backends built into this program.

@@ -9,7 +9,8 @@ namespace phalanx::comm {
 // A test runs real processes; a case of it is a placement of ranks on (emulated) nodes.
 struct ContractCase {
   std::string backend;
-  std::vector<int> nodes;  // of each rank
+  std::vector<int> nodes;         // of each rank
+  std::string plugins = PLUGINS;  // the folder of the backend's, if it is one
   friend void PrintTo(const ContractCase& value, std::ostream* out) {
     *out << value.backend << ", nodes of ranks: " << testing::PrintToString(value.nodes);
   }
@@ -28,6 +29,7 @@ class Contract : public testing::TestWithParam<ContractCase> {
     ClusterPlan plan{
         .backend = GetParam().backend, .scenario = scenario, .nodes = GetParam().nodes};
     plan.arguments = std::move(arguments);
+    plan.plugins = GetParam().plugins;
     return plan;
   }
   int size() const { return static_cast<int>(GetParam().nodes.size()); }
@@ -35,7 +37,33 @@ class Contract : public testing::TestWithParam<ContractCase> {
 
 TEST_P(Contract, CollectivesGiveTheBitsOfThePlainTree) {
   const auto cluster = start(plan("every_collective", {{"memory", {"registered", "heap", "mixed"}},
-                                                       {"counts", {1, 0, 3, 17, 1000, 70'001}}}));
+                                                       {"counts", {1, 0, 3, 17, 1000, 70'001}},
+                                                       {"type", "fp32"}}));
+  expect_no_complaints(cluster->results());
+}
+
+TEST_P(Contract, EveryTypeIsReducedByEveryReduction) {
+  const auto cluster = start(
+      plan("every_reduction", {{"memory", {"registered", "heap"}}, {"counts", {1, 0, 37, 5000}}}));
+  expect_no_complaints(cluster->results());
+}
+
+TEST_P(Contract, EveryTypeMovesWholeAlsoInUnevenAndEmptySlices) {
+  const auto cluster = start(
+      plan("every_exchange", {{"memory", {"registered", "mixed"}}, {"counts", {1, 0, 6, 9000}}}));
+  expect_no_complaints(cluster->results());
+}
+
+TEST_P(Contract, UnevenSlicesLargerThanAnyStagingMoveWhole) {
+  const auto cluster = start(plan("every_exchange", {{"memory", {"registered", "heap", "mixed"}},
+                                                     {"counts", {100'001}},
+                                                     {"type", "fp32"}}));
+  expect_no_complaints(cluster->results());
+}
+
+TEST_P(Contract, GroupsOfAnyMembersInAnyOrderDoEverything) {
+  const auto cluster = start(plan(
+      "every_group", {{"memory", {"heap"}}, {"counts", {0, 5, 3000}}, {"type", "fp32"}}));
   expect_no_complaints(cluster->results());
 }
 
@@ -56,7 +84,7 @@ TEST_P(Contract, ThousandsOfSmallOperationsRunBackToBack) {
     }
 }
 
-TEST_P(Contract, OperationsOfSeveralGroupsOverlap) {
+TEST_P(Contract, DifferentOperationsOfSeveralGroupsOverlap) {
   const auto cluster = start(plan("overlap", {{"rounds", 3}}));
   expect_no_complaints(cluster->results());
 }

@@ -11,7 +11,8 @@ using Kind = CommError::Kind;
 using nlohmann::json;
 
 const std::vector<std::string> kOperations{"all_reduce", "reduce_scatter", "all_gather",
-                                           "broadcast",  "message",        "barrier"};
+                                           "broadcast",  "gather",         "scatter",
+                                           "all_to_all", "message",        "barrier"};
 const std::vector<std::vector<int>> kPlacements{{0, 0, 0}, {0, 1, 1, 0}};
 
 ClusterPlan suffering(const std::vector<int>& nodes, const std::string& operation,
@@ -100,13 +101,28 @@ TEST(CommFailure, AbortFromAnotherThreadEndsPendingAndLaterOperations) {
 
 TEST(CommFailure, DifferentOperationsOrSizesAreAMismatch) {
   for (const auto& nodes : {std::vector{0, 0, 0}, std::vector{0, 1}})
-    for (const std::string how : {"size", "large size", "operation", "root", "message"}) {
+    for (const std::string how : {"size", "large size", "operation", "reduction", "type", "pairs", "root",
+                                  "message"}) {
       SCOPED_TRACE(how);
       ClusterPlan plan{.scenario = "mismatches", .nodes = nodes};
       plan.arguments = {{"how", how}, {"victim", 0}};
       for (const json& result : start(plan)->results()) {
         ASSERT_TRUE(result.contains("comm_error")) << result;
         EXPECT_EQ(result["comm_error"]["kind"], static_cast<int>(Kind::kMismatch)) << result;
+      }
+    }
+}
+
+TEST(CommFailure, CountsThatDifferBetweenTwoRanksAreAMismatchAndWriteNothingElsewhere) {
+  for (const auto& nodes : {std::vector{0, 0, 0}, std::vector{0, 1, 0}})
+    for (const auto& [offered, expected] : {std::pair{5, 4}, {4, 5}, {0, 3}, {3, 0}, {90'000, 5}}) {
+      SCOPED_TRACE(testing::PrintToString(nodes) + " " + std::to_string(offered) + " instead of " +
+                   std::to_string(expected));
+      ClusterPlan plan{.scenario = "miscounts", .nodes = nodes};
+      plan.arguments = {{"victim", 0}, {"offered", offered}, {"expected", expected}};
+      for (const json& result : start(plan)->results()) {
+        expect_error(result, Kind::kMismatch, 0);
+        EXPECT_TRUE(result.value("kept", false));
       }
     }
 }

@@ -2,6 +2,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <numeric>
 #include <thread>
 
 #include "rank/scenario.h"
@@ -19,15 +21,20 @@ class Performer {
       : group_(group),
         count_(count),
         data_(count * static_cast<std::size_t>(group.size()), 1.0f),
-        result_(data_.size()) {}
+        result_(data_.size()),
+        counts_(static_cast<std::size_t>(group.size()), count) {}
 
   void perform(const std::string& name) {
     const std::span<float> slice(data_.data(), count_), whole(data_);
-    const std::span<float> result(result_.data(), count_), whole_result(result_);
+    const std::span<float> result(result_.data(), count_), whole_result(result_), none;
+    const bool here = group_.rank() == 0;
     if (name == "all_reduce") group_.all_reduce(slice).wait();
     if (name == "reduce_scatter") group_.reduce_scatter(whole, result).wait();
     if (name == "all_gather") group_.all_gather(slice, whole_result).wait();
     if (name == "broadcast") group_.broadcast(slice, 0).wait();
+    if (name == "gather") group_.gather(slice, here ? whole_result : none, 0).wait();
+    if (name == "scatter") group_.scatter(here ? whole : none, result, 0).wait();
+    if (name == "all_to_all") group_.all_to_all(whole, counts_, whole_result, counts_).wait();
     if (name == "barrier") group_.barrier().wait();
     if (name == "message") pass(slice, result);
   }
@@ -43,6 +50,7 @@ class Performer {
   Group& group_;
   std::size_t count_;
   std::vector<float> data_, result_;
+  std::vector<std::size_t> counts_;
 };
 
 json until_it_fails(RankContext& context, Group& group) {
@@ -117,6 +125,34 @@ json aborts(RankContext& context) {
   return found;
 }
 
+// The victim has another number of elements for the next rank than that one expects, `offered`
+// instead of `expected`; nothing may be written behind those.
+json miscounts(RankContext& context) {
+  const auto communicator = context.join();
+  const auto group = communicator->make_group(context.everybody());
+  group->barrier().wait();
+  const int victim = context.arguments()["victim"], size = context.size(), rank = context.rank();
+  const auto next = static_cast<std::size_t>((victim + 1) % size);
+  std::vector<std::size_t> sends(static_cast<std::size_t>(size), 0), receives = sends;
+  if (rank == victim) sends[next] = context.arguments()["offered"];
+  if (rank == static_cast<int>(next))
+    receives[static_cast<std::size_t>(victim)] = context.arguments()["expected"];
+  const auto total = [](const auto& counts) {
+    return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
+  };
+  const std::vector<float> data(total(sends), 1);
+  std::vector<float> result(total(receives) + 100'000, 2);
+  try {
+    group->all_to_all(data, sends, std::span(result).first(total(receives)), receives).wait();
+    group->barrier().wait();
+  } catch (const CommError& error) {
+    const auto behind = result.begin() + static_cast<std::ptrdiff_t>(total(receives));
+    const bool kept = std::all_of(behind, result.end(), [](float x) { return x == 2; });
+    return {{"comm_error", describe(error)}, {"kept", kept}};
+  }
+  return {{"error", "no error"}};
+}
+
 json mismatches(RankContext& context) {
   const auto communicator = context.join();
   const auto group = communicator->make_group(context.everybody());
@@ -130,6 +166,12 @@ json mismatches(RankContext& context) {
   if (how == "large size") group->all_reduce(all.first(odd_one ? 200'000 : 100'000)).wait();
   if (how == "operation" && odd_one) group->broadcast(all.first(10), 0).wait();
   if (how == "operation" && !odd_one) group->all_reduce(all.first(10)).wait();
+  const auto reduction = odd_one ? Reduction::kMax : Reduction::kMin;
+  if (how == "reduction") group->all_reduce(all.first(10), reduction).wait();
+  if (how == "type" && odd_one) group->all_reduce(std::vector<std::int32_t>(10)).wait();
+  if (how == "type" && !odd_one) group->all_reduce(all.first(10)).wait();
+  if (how == "pairs" && odd_one) Performer(*group, 10).perform("all_to_all");
+  if (how == "pairs" && !odd_one) Performer(*group, 10).perform("gather");
   if (how == "root") group->broadcast(all.first(10), odd_one ? 0 : 1).wait();
   if (how == "message" && odd_one) group->send(all.first(10), (victim + 1) % context.size()).wait();
   if (how == "message" && context.rank() == (victim + 1) % context.size())
@@ -190,6 +232,7 @@ const std::map<std::string, Scenario>& failure_scenarios() {
   static const std::map<std::string, Scenario> scenarios{
       {"suffers", suffers},   {"is_cut_off", is_cut_off},
       {"aborts", aborts},     {"mismatches", mismatches},
+      {"miscounts", miscounts},
       {"re_forms", re_forms}, {"leaves_early", leaves_early},
       {"forms", forms},       {"waits_in_a_row", waits_in_a_row}};
   return scenarios;

@@ -1,10 +1,7 @@
 // Scenarios in which every operation gives what it promises.
 #include <algorithm>
-#include <ctime>
-#include <list>
-#include <thread>
 
-#include "rank/reference.h"
+#include "rank/findings.h"
 #include "rank/scenario.h"
 
 namespace phalanx::comm {
@@ -12,88 +9,211 @@ namespace {
 
 using nlohmann::json;
 
-// Buffers for operations: in the group's registered memory or on the heap.
-class Buffers {
- public:
-  Buffers(Group& group, const std::string& memory)
-      : group_(group),
-        registered_(memory == "registered" || (memory == "mixed" && group.rank() % 2 == 1)) {}
-  std::span<float> make(std::size_t count) {
-    if (!registered_) return heap_.emplace_back(count);
-    const auto bytes = group_.allocate(count * sizeof(float));
-    return {reinterpret_cast<float*>(bytes.data()), count};
-  }
-  std::span<float> make(const std::vector<float>& values) {
-    const auto buffer = make(values.size());
-    std::copy(values.begin(), values.end(), buffer.begin());
-    return buffer;
-  }
+constexpr auto kFloat = ElementType::kFloat32;
 
- private:
-  Group& group_;
-  bool registered_;
-  std::list<std::vector<float>> heap_;
-};
-
-// Complaints about results, by operation and size.
-class Findings {
- public:
-  void compare(const std::string& what, const std::vector<float>& expected,
-               std::span<const float> found) {
-    ++compared_;
-    const std::string where = difference(expected, found.data());
-    if (!where.empty()) complaints_.push_back(what + ": " + where);
-  }
-  json result() const { return {{"compared", compared_}, {"complaints", complaints_}}; }
-
- private:
-  int compared_ = 0;
-  std::vector<std::string> complaints_;
-};
-
-std::vector<float> slice(const std::vector<float>& all, std::size_t count, int index) {
+Numbers slice(const Numbers& all, std::size_t count, int index) {
   const auto begin = all.begin() + static_cast<std::ptrdiff_t>(count) * index;
   return {begin, begin + static_cast<std::ptrdiff_t>(count)};
 }
 
-void check_collectives(Group& group, std::size_t count, const std::string& memory, int salt,
-                       Findings& findings) {
-  Buffers buffers(group, memory);
-  const int size = group.size(), rank = group.rank();
-  const std::string where = " of " + std::to_string(count) + " elements, " + memory + " memory";
+// Of one kind of data: every operation that the backend has, on all members of a group.
+class Trial {
+ public:
+  Trial(const Backend& backend, Group& group, ElementType type, std::size_t count,
+        const std::string& memory, int salt, Findings& findings)
+      : backend_(backend),
+        group_(group),
+        type_(type),
+        count_(count),
+        salt_(salt),
+        buffers_(group, memory),
+        findings_(findings) {}
 
-  auto data = buffers.make(numbers(rank, salt, count));
-  group.all_reduce(data).wait();
-  findings.compare("all_reduce" + where, tree_sum(size, salt, count), data);
+  void reduce(Reduction reduction);
+  void collect();
+  void root();
+  void exchange();
 
-  const std::size_t whole = count * static_cast<std::size_t>(size);
-  auto result = buffers.make(count);
-  group.reduce_scatter(buffers.make(numbers(rank, salt + 1, whole)), result).wait();
-  findings.compare("reduce_scatter" + where, slice(tree_sum(size, salt + 1, whole), count, rank),
-                   result);
+ private:
+  int size() const { return group_.size(); }
+  int rank() const { return group_.rank(); }
+  std::size_t whole() const { return count_ * static_cast<std::size_t>(size()); }
+  bool has(Operation operation) const { return backend_.has(operation); }
+  Buffer data(int salt, std::size_t count) {
+    return buffers_.make(type_, numbers(type_, rank(), salt, count));
+  }
+  void compare(Operation operation, const Numbers& expected, Buffer found) {
+    findings_.compare(operation_name(operation), expected, found);
+  }
+  void compare_reduced(Operation operation, Reduction reduction, int salt, std::size_t count,
+                       int index, Buffer found);
+  std::size_t uneven(int from, int to) const {
+    return count_ * static_cast<std::size_t>((3 * from + 5 * to + salt_) % 4) / 2;
+  }
 
-  auto gathered = buffers.make(whole);
-  group.all_gather(buffers.make(numbers(rank, salt + 2, count)), gathered).wait();
-  for (int from = 0; from < size; ++from)
-    findings.compare("all_gather" + where, numbers(from, salt + 2, count),
-                     gathered.subspan(count * static_cast<std::size_t>(from), count));
+  const Backend& backend_;
+  Group& group_;
+  ElementType type_;
+  std::size_t count_;
+  int salt_;
+  Buffers buffers_;
+  Findings& findings_;
+};
 
-  const int root = salt % size;
-  auto message = buffers.make(numbers(rank, salt + 3, count));
-  group.broadcast(message, root).wait();
-  findings.compare("broadcast" + where, numbers(root, salt + 3, count), message);
-  group.barrier().wait();
+// Of `count` elements reduced, `found` is slice `index`.
+void Trial::compare_reduced(Operation operation, Reduction reduction, int salt, std::size_t count,
+                            int index, Buffer found) {
+  const Numbers expected = tree_reduction(reduction, type_, size(), salt, count);
+  Numbers slack;
+  if (backend_.sums == Backend::Sums::kAnyOrder && reduction == Reduction::kSum)
+    slack = slice(tolerance(type_, size(), salt, count), count_, index);
+  findings_.compare(std::string(operation_name(operation)) + " (" + reduction_name(reduction) + ")",
+                    slice(expected, count_, index), found, slack);
+}
+
+void Trial::reduce(Reduction reduction) {
+  if (has(Operation::kAllReduce)) {
+    const Buffer all = data(salt_, count_);
+    group_.all_reduce(all, reduction).wait();
+    compare_reduced(Operation::kAllReduce, reduction, salt_, count_, 0, all);
+  }
+  if (has(Operation::kReduceScatter)) {
+    const Buffer result = buffers_.make(type_, count_);
+    group_.reduce_scatter(data(salt_ + 1, whole()), result, reduction).wait();
+    compare_reduced(Operation::kReduceScatter, reduction, salt_ + 1, whole(), rank(), result);
+  }
+}
+
+void Trial::collect() {
+  if (has(Operation::kAllGather)) {
+    const Buffer gathered = buffers_.make(type_, whole());
+    group_.all_gather(data(salt_ + 2, count_), gathered).wait();
+    for (int from = 0; from < size(); ++from)
+      compare(Operation::kAllGather, numbers(type_, from, salt_ + 2, count_),
+              part_of(gathered, count_ * static_cast<std::size_t>(from), count_));
+  }
+  if (has(Operation::kBarrier)) group_.barrier().wait();
+}
+
+void Trial::root() {
+  const int root = salt_ % size();
+  const bool here = rank() == root;
+  if (has(Operation::kBroadcast)) {
+    const Buffer message = data(salt_ + 3, count_);
+    group_.broadcast(message, root).wait();
+    compare(Operation::kBroadcast, numbers(type_, root, salt_ + 3, count_), message);
+  }
+  if (has(Operation::kGather)) {
+    const Buffer all = here ? buffers_.make(type_, whole()) : Buffer(nullptr, 0, type_);
+    group_.gather(data(salt_ + 4, count_), all, root).wait();
+    for (int from = 0; from < size() && here; ++from)
+      compare(Operation::kGather, numbers(type_, from, salt_ + 4, count_),
+              part_of(all, count_ * static_cast<std::size_t>(from), count_));
+  }
+  if (has(Operation::kScatter)) {
+    const Buffer result = buffers_.make(type_, count_);
+    const Buffer all = here ? data(salt_ + 5, whole()) : Buffer(nullptr, 0, type_);
+    group_.scatter(all, result, root).wait();
+    compare(Operation::kScatter, slice(numbers(type_, root, salt_ + 5, whole()), count_, rank()),
+            result);
+  }
+}
+
+// An all-to-all in which pairs exchange different numbers of elements, some of them none.
+void Trial::exchange() {
+  if (!has(Operation::kAllToAll)) return;
+  const auto salt_of = [&](int from, int to) { return 1000 * (salt_ + 6) + from * size() + to; };
+  std::vector<std::size_t> sends, receives;
+  Numbers outgoing;
+  std::size_t incoming = 0;
+  for (int peer = 0; peer < size(); ++peer) {
+    sends.push_back(uneven(rank(), peer));
+    receives.push_back(uneven(peer, rank()));
+    incoming += receives.back();
+    const Numbers part = numbers(type_, rank(), salt_of(rank(), peer), sends.back());
+    outgoing.insert(outgoing.end(), part.begin(), part.end());
+  }
+  const Buffer result = buffers_.make(type_, incoming);
+  group_.all_to_all(buffers_.make(type_, outgoing), sends, result, receives).wait();
+  std::size_t begin = 0;
+  for (int peer = 0; peer < size(); ++peer) {
+    const std::size_t count = receives[static_cast<std::size_t>(peer)];
+    compare(Operation::kAllToAll, numbers(type_, peer, salt_of(peer, rank()), count),
+            part_of(result, begin, count));
+    begin += count;
+  }
+}
+
+// For each memory, size and type that the test names (none: every type of the backend).
+template <class Body>
+json try_all(RankContext& context, Group& group, const Body& body) {
+  Findings findings;
+  int salt = 0;
+  for (const std::string memory : context.arguments()["memory"])
+    for (const std::size_t count : context.arguments()["counts"])
+      for (const ElementType type : context.backend().types)
+        if (!context.arguments().contains("type") ||
+            context.arguments()["type"] == element_type_name(type)) {
+          Trial trial(context.backend(), group, type, count, memory, salt += 7, findings);
+          body(trial);
+        }
+  return findings.result();
+}
+
+void everything(Trial& trial) {
+  trial.reduce(Reduction::kSum);
+  trial.collect();
+  trial.root();
+  trial.exchange();
 }
 
 json every_collective(RankContext& context) {
   const auto communicator = context.join();
   const auto group = communicator->make_group(context.everybody());
-  Findings findings;
-  int salt = 0;
-  for (const std::string memory : context.arguments()["memory"])
-    for (const std::size_t count : context.arguments()["counts"])
-      check_collectives(*group, count, memory, salt += 7, findings);
-  return findings.result();
+  return try_all(context, *group, everything);
+}
+
+json every_reduction(RankContext& context) {
+  const auto communicator = context.join();
+  const auto group = communicator->make_group(context.everybody());
+  return try_all(context, *group, [](Trial& trial) {
+    for (const Reduction reduction : {Reduction::kSum, Reduction::kMax, Reduction::kMin})
+      trial.reduce(reduction);
+  });
+}
+
+json every_exchange(RankContext& context) {
+  const auto communicator = context.join();
+  const auto group = communicator->make_group(context.everybody());
+  return try_all(context, *group, [](Trial& trial) {
+    trial.root();
+    trial.exchange();
+  });
+}
+
+// The groups that a rank is in: all, all in reverse, every second, every second in reverse and
+// again, itself alone.
+std::vector<std::shared_ptr<Group>> many_groups(RankContext& context, Communicator& communicator) {
+  std::vector<int> reversed = context.everybody(), alike;
+  std::reverse(reversed.begin(), reversed.end());
+  for (int rank = context.rank() % 2; rank < context.size(); rank += 2) alike.push_back(rank);
+  const std::vector<int> alike_reversed(alike.rbegin(), alike.rend());
+  std::vector<std::shared_ptr<Group>> groups;
+  for (const auto& ranks : {context.everybody(), reversed, alike, alike_reversed, alike_reversed,
+                            std::vector{context.rank()}})
+    groups.push_back(communicator.make_group(ranks));
+  return groups;
+}
+
+json every_group(RankContext& context) {
+  const auto communicator = context.join();
+  json found{{"compared", 0}, {"complaints", json::array()}};
+  for (const auto& group : many_groups(context, *communicator)) {
+    const json each = try_all(context, *group, everything);
+    found["compared"] = found["compared"].get<int>() + each["compared"].get<int>();
+    for (const json& complaint : each["complaints"]) found["complaints"].push_back(complaint);
+  }
+  return found;
 }
 
 // All pairs, both directions, two messages each, sent before anything is received.
@@ -101,7 +221,7 @@ void check_messages(Group& group, std::size_t count, const std::string& memory, 
                     Findings& findings) {
   struct Received {
     int from, salt;
-    std::span<float> data;
+    Buffer data;
   };
   Buffers buffers(group, memory);
   std::vector<Work> works;
@@ -109,16 +229,17 @@ void check_messages(Group& group, std::size_t count, const std::string& memory, 
   for (const int twice : {0, 1})
     for (int peer = 0; peer < group.size(); ++peer)
       if (peer != group.rank())
-        works.push_back(group.send(buffers.make(numbers(group.rank(), salt + twice, count)), peer));
+        works.push_back(group.send(
+            buffers.make(kFloat, numbers(kFloat, group.rank(), salt + twice, count)), peer));
   for (const int twice : {0, 1})
     for (int peer = 0; peer < group.size(); ++peer) {
       if (peer == group.rank()) continue;
-      received.push_back({peer, salt + twice, buffers.make(count)});
+      received.push_back({peer, salt + twice, buffers.make(kFloat, count)});
       works.push_back(group.receive(received.back().data, peer));
     }
   for (Work& work : works) work.wait();
   for (const Received& message : received)
-    findings.compare("receive", numbers(message.from, message.salt, count), message.data);
+    findings.compare("receive", numbers(kFloat, message.from, message.salt, count), message.data);
 }
 
 json every_message(RankContext& context) {
@@ -138,7 +259,8 @@ json many_small(RankContext& context) {
   const auto group = communicator->make_group(context.everybody());
   const int rounds = context.arguments()["rounds"], size = group->size();
   Buffers buffers(*group, context.arguments()["memory"]);
-  const auto data = buffers.make(static_cast<std::size_t>(context.arguments()["count"]));
+  const Buffer buffer = buffers.make(kFloat, context.arguments()["count"].get<std::size_t>());
+  const std::span data(static_cast<float*>(buffer.data), buffer.count);
   const auto all_are = [&](int value) {
     return std::all_of(data.begin(), data.end(),
                        [&](float found) { return found == static_cast<float>(value); });
@@ -157,129 +279,81 @@ json many_small(RankContext& context) {
   return {{"wrong", wrong}};
 }
 
-// Many operations of several groups are under way at once, waited for in another order.
+// Whole numbers, so that sums are the same in any order: rank r of a group gives r + 1 everywhere.
+// Starts an operation of a group, and says what the result must be.
+struct Started {
+  Work work;
+  std::vector<float> data, result;
+  float expected = 0;
+};
+
+void start(Group& group, int kind, std::size_t count, Started& started) {
+  const int size = group.size(), rank = group.rank();
+  const std::size_t whole = count * static_cast<std::size_t>(size);
+  const auto mine = static_cast<float>(rank + 1), sum = static_cast<float>(size * (size + 1) / 2);
+  started.data.assign(kind == 0 ? count : whole, mine);
+  started.result.assign(kind == 0 ? 0 : count, 0);
+  started.expected = kind == 3 ? static_cast<float>(size) : sum;
+  if (kind == 0) started.work = group.all_reduce(started.data);
+  if (kind == 1) started.work = group.reduce_scatter(started.data, started.result);
+  if (kind == 2) {  // everybody gets from each rank its number
+    const std::vector<std::size_t> counts(static_cast<std::size_t>(size), count);
+    started.result.assign(whole, 0);
+    started.expected = 0;
+    started.work = group.all_to_all(started.data, counts, started.result, counts);
+  }
+  if (kind == 3) {  // the last rank has what all get
+    started.result.assign(count, 0);
+    const ConstBuffer data = rank == size - 1 ? ConstBuffer(started.data) : ConstBuffer();
+    started.work = group.scatter(data, started.result, size - 1);
+  }
+}
+
+bool is_right(const Started& started, std::size_t count) {
+  const auto& found = started.result.empty() ? started.data : started.result;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const float expected =
+        started.expected != 0 ? started.expected : static_cast<float>(i / count + 1);
+    if (found[i] != expected) return false;
+  }
+  return true;
+}
+
+// Many operations of several groups are under way at once, each group beginning with another kind,
+// and are waited for in another order.
 json overlap(RankContext& context) {
   const auto communicator = context.join();
-  std::vector<int> alike, reversed = context.everybody();
-  for (int rank = context.rank() % 2; rank < context.size(); rank += 2) alike.push_back(rank);
-  std::reverse(reversed.begin(), reversed.end());
-  std::vector<std::shared_ptr<Group>> groups;
-  for (const auto& ranks : {context.everybody(), alike, reversed, reversed})
-    groups.push_back(communicator->make_group(ranks));
-  const int rounds = context.arguments()["rounds"];
-  Findings findings;
-  for (int round = 0; round < rounds; ++round) {
-    std::list<std::vector<float>> data;
-    std::vector<Work> works;
-    for (const std::size_t count : {100'000u, 10u, 3000u})
-      for (const auto& group : groups)
-        works.push_back(group->all_reduce(data.emplace_back(numbers(group->rank(), round, count))));
-    std::for_each(works.rbegin(), works.rend(), [](Work& work) { work.wait(); });
-    auto found = data.begin();
-    for (const std::size_t count : {100'000u, 10u, 3000u})
-      for (const auto& group : groups)
-        findings.compare("all_reduce", tree_sum(group->size(), round, count), *found++);
-  }
-  return findings.result();
-}
-
-// Operations finish although nobody waits: the caller only looks at done().
-json proceeds_alone(RankContext& context) {
-  const auto communicator = context.join();
-  const auto group = communicator->make_group(context.everybody());
-  std::vector<float> small(3, 1.0f), large(1'000'000, 1.0f);
-  Work first = group->all_reduce(small), second = group->all_reduce(large);
-  const auto deadline = Clock::now() + std::chrono::seconds(60);
-  while (!(first.done() && second.done()) && Clock::now() < deadline) std::this_thread::yield();
-  const bool done = first.done() && second.done();
-  group->barrier().wait();
-  return {{"done", done}, {"small", small[2]}, {"large", large[999'999]}};
-}
-
-// What this process spends while it waits, until the deadline, for a rank that never comes.
-json waits_in_vain(RankContext& context) {
-  const auto communicator = context.join();
-  const auto group = communicator->make_group(context.everybody());
-  group->barrier().wait();
-  if (context.rank() == 0) context.await_go();
-  const std::clock_t before = std::clock();
-  try {
-    group->barrier().wait();
-  } catch (const CommError&) {
-    return {{"cpu", static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC}};
-  }
-  return {{"error", "no error"}};
-}
-
-json allocate_too_much(RankContext& context) {
-  const auto communicator = context.join();
-  const auto group = communicator->make_group(context.everybody());
-  group->allocate(1000);
-  try {
-    group->allocate(std::size_t{1} << 40);
-  } catch (const SystemError& error) {
-    return {{"what", error.what()}, {"help", error.help()}};
-  }
-  return {{"what", "no error"}};
-}
-
-json records(RankContext& context) {
-  const auto communicator = context.join();
-  const auto world = communicator->make_group(context.everybody());
-  const auto again = communicator->make_group(context.everybody());
-  std::vector<float> data(5);
-  world->barrier().wait();
-  again->all_reduce(data).wait();
-  again->all_reduce(data).wait();
-  return json::object();
-}
-
-json as_json(const protocol::Span& span) {
-  const auto& what = std::get<protocol::OperationSpan>(span.what);
-  return {{"name", operation_name(static_cast<Operation>(what.operation))},
-          {"key", what.key},
-          {"group", what.group},
-          {"sequence", what.sequence},
-          {"bytes", what.bytes},
-          {"peer", what.peer},
-          {"issued", what.issued},
-          {"begin", span.begin},
-          {"end", span.end}};
-}
-
-// The last rank sends to the first one, both in the world and, in reverse, in a group of the two.
-json traces(RankContext& context) {
-  const auto communicator = context.join();
-  const auto world = communicator->make_group(context.everybody());
-  const int last = context.size() - 1;
-  std::vector<float> data(5);
-  world->barrier().wait();
-  context.spans().record(true);
-  world->all_reduce(data).wait();
-  if (context.rank() == last || context.rank() == 0) {
-    const auto pair = communicator->make_group({last, 0});
-    const bool sends = context.rank() == last;
-    (sends ? pair->send(data, 1) : pair->receive(data, 0)).wait();
-  }
-  context.spans().record(false);
-  world->barrier().wait();
-  json found = json::array();
-  for (const auto& span : context.spans().of_steps(0, 0).spans) found.push_back(as_json(span));
-  return found;
+  const auto groups = many_groups(context, *communicator);
+  constexpr Operation kKinds[] = {Operation::kAllReduce, Operation::kReduceScatter,
+                                  Operation::kAllToAll, Operation::kScatter};
+  int compared = 0;
+  json complaints = json::array();
+  for (int round = 0; round < context.arguments()["rounds"]; ++round)
+    for (const std::size_t count : {30'000u, 10u, 3000u}) {
+      std::list<Started> all;
+      for (int turn = 0; turn < 4; ++turn)
+        for (std::size_t g = 0; g < groups.size(); ++g) {
+          const int kind = (turn + static_cast<int>(g)) % 4;
+          if (context.backend().has(kKinds[kind]))
+            start(*groups[g], kind, count, all.emplace_back());
+        }
+      std::for_each(all.rbegin(), all.rend(), [](Started& each) { each.work.wait(); });
+      for (const Started& each : all) {
+        ++compared;
+        if (!is_right(each, count)) complaints.push_back("operation " + std::to_string(compared));
+      }
+    }
+  return {{"compared", compared}, {"complaints", complaints}};
 }
 
 }  // namespace
 
 const std::map<std::string, Scenario>& operation_scenarios() {
-  static const std::map<std::string, Scenario> scenarios{{"every_collective", every_collective},
-                                                         {"every_message", every_message},
-                                                         {"many_small", many_small},
-                                                         {"overlap", overlap},
-                                                         {"proceeds_alone", proceeds_alone},
-                                                         {"waits_in_vain", waits_in_vain},
-                                                         {"allocate_too_much", allocate_too_much},
-                                                         {"records", records},
-                                                         {"traces", traces}};
+  static const std::map<std::string, Scenario> scenarios{
+      {"every_collective", every_collective}, {"every_reduction", every_reduction},
+      {"every_exchange", every_exchange},     {"every_group", every_group},
+      {"every_message", every_message},       {"many_small", many_small},
+      {"overlap", overlap}};
   return scenarios;
 }
 

@@ -10,8 +10,8 @@ namespace phalanx::comm {
 
 using nlohmann::json;
 
-RankContext::RankContext(FrameChannel channel, Endpoint& endpoint)
-    : channel_(std::move(channel)), endpoint_(endpoint) {}
+RankContext::RankContext(FrameChannel channel, const Backend& backend, Endpoint& endpoint)
+    : channel_(std::move(channel)), backend_(backend), endpoint_(endpoint) {}
 
 json RankContext::receive(std::vector<FileDescriptor>* descriptors) {
   Frame frame;
@@ -66,7 +66,7 @@ json describe(const CommError& error) {
 
 json perform(const std::string& name, RankContext& context) {
   try {
-    for (const auto* scenarios : {&operation_scenarios(), &failure_scenarios()})
+    for (const auto* scenarios : {&operation_scenarios(), &behaviour_scenarios(), &failure_scenarios()})
       if (const auto found = scenarios->find(name); found != scenarios->end())
         return found->second(context);
     return {{"error", "no scenario " + name}};
@@ -85,7 +85,7 @@ int main(int, char** arguments) {
   const std::filesystem::path plugins[] = {arguments[3]};
   const comm::Backend& backend = comm::find_backend(arguments[1], plugins);
   const auto endpoint = backend.open("127.0.0.1");
-  comm::RankContext context(FrameChannel(FileDescriptor(3)), *endpoint);
+  comm::RankContext context(FrameChannel(FileDescriptor(3)), backend, *endpoint);
   context.send({{"host", endpoint->host()}, {"port", endpoint->port()}});
   context.send({{"result", comm::perform(arguments[2], context)}});
   return 0;

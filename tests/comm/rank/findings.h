@@ -1,0 +1,40 @@
+#pragma once
+
+#include <list>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "rank/reference.h"
+
+namespace phalanx::comm {
+
+// Buffers for operations: in the group's registered memory or on the heap.
+class Buffers {
+ public:
+  Buffers(Group& group, const std::string& memory);
+  Buffer make(ElementType type, std::size_t count);
+  Buffer make(ElementType type, const Numbers& values);
+
+ private:
+  Group& group_;
+  bool registered_;
+  std::list<std::vector<std::byte>> heap_;
+};
+
+// The elements [begin, begin + count) of a buffer.
+Buffer part_of(Buffer buffer, std::size_t begin, std::size_t count);
+
+// Complaints about results, by operation, type and size.
+class Findings {
+ public:
+  void compare(const std::string& what, const Numbers& expected, Buffer found,
+               const Numbers& slack = {});
+  nlohmann::json result() const { return {{"compared", compared_}, {"complaints", complaints_}}; }
+
+ private:
+  int compared_ = 0;
+  std::vector<std::string> complaints_;
+};
+
+}  // namespace phalanx::comm
