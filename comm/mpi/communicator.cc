@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "comm/group_key.h"
+#include "comm/group_keys.h"
 #include "comm/mpi/mpi_group.h"
 
 namespace phalanx::comm {

@@ -2,7 +2,7 @@
 
 #include <mutex>
 
-#include "comm/group_key.h"
+#include "comm/group_keys.h"
 #include "comm/native/native_group.h"
 
 namespace phalanx::comm {

@@ -9,7 +9,8 @@ namespace phalanx::comm {
 // A test runs real processes; a case of it is a placement of ranks on (emulated) nodes.
 struct ContractCase {
   std::string backend;
-  std::vector<int> nodes;  // of each rank
+  std::vector<int> nodes;         // of each rank
+  std::string plugins = PLUGINS;  // the folder of the backend's, if it is one
   friend void PrintTo(const ContractCase& value, std::ostream* out) {
     *out << value.backend << ", nodes of ranks: " << testing::PrintToString(value.nodes);
   }
@@ -28,6 +29,7 @@ class Contract : public testing::TestWithParam<ContractCase> {
     ClusterPlan plan{
         .backend = GetParam().backend, .scenario = scenario, .nodes = GetParam().nodes};
     plan.arguments = std::move(arguments);
+    plan.plugins = GetParam().plugins;
     return plan;
   }
   int size() const { return static_cast<int>(GetParam().nodes.size()); }
