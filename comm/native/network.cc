@@ -17,10 +17,8 @@ constexpr std::size_t kMaxGuests = 64;
 }  // namespace
 
 Network::Network(const Membership& membership, Listener& listener, Doorbell& bell,
-                 std::atomic<std::int64_t>& link_free_at)
-    : membership_(membership), listener_(listener), poller_(bell) {
-  if (membership.link.bytes_per_second > 0) link_.emplace(membership.link, link_free_at);
-}
+                 std::optional<EmulatedLink> link)
+    : membership_(membership), listener_(listener), link_(link), poller_(bell) {}
 
 Stream& Network::stream(int peer, std::uint64_t channel) {
   auto& stream = streams_[{peer, channel}];

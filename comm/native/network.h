@@ -27,9 +27,9 @@ class Network {
  public:
   static constexpr std::uint64_t kControl = 0;
 
-  // `link_free_at`: see emulated_link.h.
+  // `link`: what data to other nodes passes, if something.
   Network(const Membership& membership, Listener& listener, Doorbell& bell,
-          std::atomic<std::int64_t>& link_free_at);
+          std::optional<EmulatedLink> link = {});
 
   // The connection for `channel` to a rank of another node.
   Stream& stream(int peer, std::uint64_t channel);

@@ -4,7 +4,7 @@
 #include <functional>
 #include <memory>
 
-#include "comm/native/recorder.h"
+#include "comm/recorder.h"
 #include "comm/nccl/cuda.h"
 #include "comm/work.h"
 

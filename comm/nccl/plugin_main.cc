@@ -68,6 +68,7 @@ constexpr Backend kNccl{"nccl",
                         Backend::Reforming::kInProcess,
                         Backend::Sums::kAnyOrder,
                         false,
+                        Backend::Start::kAlone,
                         open_nccl};
 
 }  // namespace

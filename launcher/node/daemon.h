@@ -36,7 +36,7 @@ class Daemon {
   Daemon(EventLoop& loop, Program program, RestartPolicy policy, Handlers handlers)
       : loop_(loop),
         program_(std::move(program)),
-        policy_(policy),
+        policy_(std::move(policy)),
         handlers_(std::move(handlers)) {}
 
   void start();
