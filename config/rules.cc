@@ -92,6 +92,10 @@ void check_launch(const Launch& launch, Rules& rules) {
     rules.report("launch.emulate_link",
                  "expected launch.emulate_nodes above 1, found 1",
                  "a link is emulated between emulated nodes; leave the section out otherwise");
+  else if (rules.known({"launch.backend"}) && launch.backend != "native")
+    rules.report("launch.emulate_link",
+                 "expected launch.backend native, found " + launch.backend,
+                 "only that backend can be slowed; leave the section out otherwise");
 }
 
 void check_layout(const Job& job, Rules& rules) {

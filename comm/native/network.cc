@@ -37,9 +37,10 @@ Stream& Network::stream(int peer, std::uint64_t channel) {
 }
 
 Task Network::connected(Strand& strand, int peer, std::uint64_t channel) {
+  // First of all the pair can tell each other why it ends.
   Stream& control = stream(peer, kControl);
-  Stream& data = stream(peer, channel);
   co_await strand.until(control.connected(), 1, peer, &control);
+  Stream& data = stream(peer, channel);
   co_await strand.until(data.connected(), 1, peer, &data);
 }
 
