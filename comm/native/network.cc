@@ -16,13 +16,17 @@ constexpr std::size_t kMaxGuests = 64;
 
 }  // namespace
 
-Network::Network(const Membership& membership, Listener& listener, Doorbell& bell)
-    : membership_(membership), listener_(listener), poller_(bell) {}
+Network::Network(const Membership& membership, Listener& listener, Doorbell& bell,
+                 std::atomic<std::int64_t>& link_free_at)
+    : membership_(membership), listener_(listener), poller_(bell) {
+  if (membership.link.bytes_per_second > 0) link_.emplace(membership.link, link_free_at);
+}
 
 Stream& Network::stream(int peer, std::uint64_t channel) {
   auto& stream = streams_[{peer, channel}];
   if (stream) return *stream;
   stream = std::make_unique<Stream>(all_, peer);
+  if (channel != kControl && link_) stream->send_through(*link_);
   if (channel == kControl) {
     Control& control = controls_[peer];
     control.expected = stream->receive(&control.incoming, sizeof control.incoming);
@@ -62,6 +66,7 @@ bool Network::progress() {
 
 TimePoint Network::watch(TimePoint latest) {
   poller_.watch(listener_.socket().get(), EPOLLIN);
+  for (const Stream* stream : all_) latest = std::min(latest, stream->wakes());
   for (const Stream* stream : all_)
     if (const std::uint32_t interest = stream->interest(); interest != 0)
       poller_.watch(stream->fd(), interest);

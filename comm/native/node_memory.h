@@ -56,6 +56,9 @@ class NodeMemory {
   Control& own() const { return control(local_rank_); }
   void ring_all() const;
 
+  // For an emulated link out of this node (emulated_link.h): when it is free again.
+  std::atomic<std::int64_t>& link_free_at() const;
+
   // The first ending wins and wakes everybody.
   void end(const Ending& ending);
   std::optional<Ending> ending() const;

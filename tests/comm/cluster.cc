@@ -54,6 +54,8 @@ void Cluster::announce_generation(const std::vector<int>& processes) {
                       {"rank", rank},
                       {"secret", other == plan_.secrets.end() ? "the secret" : other->second},
                       {"deadline_ms", plan_.deadline_ms},
+                      {"bytes_per_second", plan_.link.bytes_per_second},
+                      {"latency", seconds(plan_.link.latency)},
                       {"peers", peers},
                       {"arguments", plan_.arguments}};
     const int node = plan_.nodes[static_cast<std::size_t>(process)];

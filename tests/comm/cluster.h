@@ -10,7 +10,7 @@
 
 #include "base/frame.h"
 #include "base/memory_file.h"
-#include "comm/group.h"
+#include "comm/communicator.h"
 
 namespace phalanx::comm {
 
@@ -24,6 +24,7 @@ struct ClusterPlan {
   std::map<int, std::string> secrets = {};  // of ranks that have another one
   std::size_t bytes_per_rank = 64 << 20;
   std::string plugins = PLUGINS;  // the folder of the backend's, if it is one
+  LinkSpeed link = {};
 };
 
 // Runs one process (comm_rank) per rank, and is their keeper.

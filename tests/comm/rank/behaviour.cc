@@ -37,6 +37,27 @@ json waits_in_vain(RankContext& context) {
   return {{"error", "no error"}};
 }
 
+// The first half of the ranks send `count` elements each to the other half, and hear that they have
+// come. Times and what the processor spent, in seconds.
+json crosses_a_link(RankContext& context) {
+  const auto communicator = context.join();
+  const auto group = communicator->make_group(context.everybody());
+  std::vector<float> data(context.arguments()["count"].get<std::size_t>()), answer(1);
+  const int half = context.size() / 2, rank = context.rank();
+  const bool sends = rank < half;
+  const int peer = sends ? rank + half : rank - half;
+  (sends ? group->send(answer, peer) : group->receive(answer, peer)).wait();  // connects
+  group->barrier().wait();
+  const TimePoint begin = Clock::now();
+  const std::clock_t before = std::clock();
+  (sends ? group->send(data, peer) : group->receive(data, peer)).wait();
+  (sends ? group->receive(answer, peer) : group->send(answer, peer)).wait();
+  const double took = seconds(Clock::now() - begin);
+  const double cpu = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+  group->barrier().wait();
+  return {{"took", took}, {"cpu", cpu}};
+}
+
 json allocate_too_much(RankContext& context) {
   const auto communicator = context.join();
   const auto group = communicator->make_group(context.everybody());
@@ -99,6 +120,7 @@ json traces(RankContext& context) {
 const std::map<std::string, Scenario>& behaviour_scenarios() {
   static const std::map<std::string, Scenario> scenarios{{"proceeds_alone", proceeds_alone},
                                                          {"waits_in_vain", waits_in_vain},
+                                                         {"crosses_a_link", crosses_a_link},
                                                          {"allocate_too_much", allocate_too_much},
                                                          {"records", records},
                                                          {"traces", traces}};

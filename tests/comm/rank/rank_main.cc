@@ -43,6 +43,9 @@ std::unique_ptr<Communicator> RankContext::join() {
   membership.rank = rank_ = roster["rank"];
   membership.secret = roster["secret"];
   membership.deadline = std::chrono::milliseconds(roster["deadline_ms"]);
+  membership.link = {roster["bytes_per_second"],
+                     std::chrono::duration_cast<Duration>(
+                         std::chrono::duration<double>(roster["latency"].get<double>()))};
   for (const json& peer : roster["peers"])
     membership.peers.push_back(
         {static_cast<int>(membership.peers.size()), peer["node"], peer["host"], peer["port"]});
