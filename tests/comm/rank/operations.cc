@@ -1,5 +1,6 @@
 // Scenarios in which every operation gives what it promises.
 #include <algorithm>
+#include <list>
 
 #include "device/device_memory.h"
 #include "rank/findings.h"
