@@ -71,6 +71,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // ending.cc
   void remember(const Ending& ending);
   void guarded(void (Engine::*step)());
+  void tell_others();
   void abort_all();
   void await_streams();
   bool retire();
