@@ -36,7 +36,9 @@ struct Backend {
   std::span<const ElementType> types;
   std::span<const Operation> operations;
   enum class Reforming { kInProcess, kNeedsNewProcess } reforming;  // after a failure
-  // Whether reductions have the order that Group promises, or one that the backend chooses.
+  // Whether reductions have the order and rounding that Group promises, or those that the backend
+  // chooses: then 16-bit sums may be rounded at every step, and a maximum or minimum may lose a
+  // not-a-number.
   enum class Sums { kTree, kAnyOrder } sums;
   bool uses_node_memory;  // Membership::node_memory must be there
   // Who starts the processes: the launcher alone, or mpirun, whose environment they need before

@@ -63,7 +63,7 @@ wheel() {
   # --python-version: the libraries inside are the same for every Python; the one here need not have a wheel.
   /usr/bin/python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: \
     --python-version 3.11 --platform manylinux_2_28_x86_64 --platform manylinux_2_25_x86_64 \
-    --platform manylinux2014_x86_64 -d .deps/download "$1"
+    --platform manylinux_2_18_x86_64 --platform manylinux2014_x86_64 -d .deps/download "$1"
   mkdir -p .deps/python
   /usr/bin/python3 -m zipfile -e .deps/download/*.whl .deps/python
   rm -rf .deps/download
@@ -119,7 +119,7 @@ cuda_wheels() {
     wheel "nvidia-cuda-runtime==$cudart_version"
     chmod +x .deps/python/nvidia/cu13/bin/* .deps/python/nvidia/cu13/nvvm/bin/*  # what unpacking loses
   fi
-  if ! ls "$toolkit/include/nccl.h" /usr/include/nccl.h >/dev/null 2>&1; then
+  if [ ! -e "$toolkit/include/nccl.h" ] && [ ! -e /usr/local/include/nccl.h ] && [ ! -e /usr/include/nccl.h ]; then
     wheel "nvidia-nccl-cu13==$nccl_version"
   fi
 }

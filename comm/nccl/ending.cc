@@ -41,14 +41,18 @@ void Engine::guarded(void (Engine::*step)()) {
   }
 }
 
-// In one call for all communicators: aborting one waits for the device, which may be waiting in an
-// operation of another. Afterwards nothing is left on the streams that touches a buffer.
-void Engine::abort_all() {
+// So that all ranks name the same cause, whatever each of them would see by itself.
+void Engine::tell_others() {
   try {
     network_->tell_ending(*ending_);
   } catch (const std::exception& error) {
     spdlog::warn("nccl: others are not told of the end: {}", error.what());
   }
+}
+
+// In one call for all communicators: aborting one waits for the device, which may be waiting in an
+// operation of another. Afterwards nothing is left on the streams that touches a buffer.
+void Engine::abort_all() {
   ncclGroupStart();
   for (const auto& channel : channels_)
     if (channel->communicator != nullptr) ncclCommAbort(channel->communicator);
@@ -132,7 +136,8 @@ void Engine::close() {
   thread_.join();
   cudaSetDevice(device_);
   const std::lock_guard lock(mutex_);
-  const bool retired = !over_ && retire();
+  if (!over_ && ended_.load()) tell_others();
+  const bool retired = !over_ && !ended_.load() && retire();
   remember({CommError::Kind::kAborted, membership_.rank, "its communicator was destroyed"});
   if (!over_ && !retired) abort_all();
   fail_pending();

@@ -22,7 +22,11 @@ void Engine::run() {
   use_device(device_);
   std::unique_lock lock(mutex_);
   while (!closing_) {
-    if (!over_) ended_.load() ? abort_all() : guarded(&Engine::watch);
+    if (!over_ && !ended_.load()) guarded(&Engine::watch);
+    if (!over_ && ended_.load()) {
+      tell_others();
+      abort_all();
+    }
     if (!over_ && busy()) {
       thread_wakes_.wait_for(lock, kGlance);
     } else {
@@ -129,7 +133,7 @@ void Engine::judge(TimePoint now) {
 std::optional<Ending> Engine::suspicion(TimePoint now) {
   std::optional<Ending> unnamed;
   for (const auto& channel : channels_) {
-    if (channel->state == Channel::State::kMeeting) continue;
+    if (channel->idle() || channel->state == Channel::State::kMeeting) continue;
     ncclResult_t state = ncclSuccess;
     ncclCommGetAsyncError(channel->communicator, &state);
     const bool network = state == ncclRemoteError || state == ncclSystemError;
@@ -138,7 +142,6 @@ std::optional<Ending> Engine::suspicion(TimePoint now) {
                        network ? -1 : membership_.rank,
                        fmt::format("NCCL: {}: {}", ncclGetErrorString(state),
                                    ncclGetLastError(channel->communicator))};
-    if (channel->idle()) continue;
     for (const int peer : channel->neighbours)
       if (const auto gone = network_->failure(network_->stream(peer, Network::kControl), now))
         return gone;

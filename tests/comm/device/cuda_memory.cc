@@ -21,6 +21,12 @@ class CudaMemory : public DeviceMemory {
     ok_ &= cudaMalloc(&memory, bytes) == cudaSuccess;
     return memory;
   }
+  void* allocate_shared(std::size_t bytes) override {
+    void* memory = nullptr;
+    ok_ &= cudaMallocHost(&memory, bytes) == cudaSuccess;
+    return memory;
+  }
+  void free_shared(void* memory) override { cudaFreeHost(memory); }
   void free(void* memory) override { cudaFree(memory); }
   void copy(void* to, const void* from, std::size_t bytes) override {
     ok_ &= cudaMemcpy(to, from, bytes, cudaMemcpyDefault) == cudaSuccess;

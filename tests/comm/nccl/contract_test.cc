@@ -1,24 +1,22 @@
-// The backend nccl: its own code on a fake GPU wherever it is built.
-#include <signal.h>
-
-#include <filesystem>
-
+// The backend nccl: on a fake GPU and NCCL wherever it is built, on GPUs where there are enough.
 #include "contract_suite.h"
 
 namespace phalanx::comm {
 namespace {
 
-using Kind = CommError::Kind;
-
-std::vector<ContractCase> on_a_fake_gpu() {
-  if (!std::filesystem::exists(std::string(FAKE_PLUGINS) + "/libphalanx-nccl.so")) return {};
+std::vector<ContractCase> cases(const std::string& plugins,
+                                const std::vector<std::vector<int>>& placements) {
   std::vector<ContractCase> cases;
-  for (const auto& nodes : {std::vector{0}, {0, 0}, {0, 0, 0}, {0, 0, 1, 1}})
-    cases.push_back({"nccl", nodes, FAKE_PLUGINS});
+  for (const auto& nodes : placements) cases.push_back({"nccl", nodes, plugins, Device::kCuda});
   return cases;
 }
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Contract);
-INSTANTIATE_TEST_SUITE_P(NcclOnAFakeGpu, Contract, testing::ValuesIn(on_a_fake_gpu()), case_name);
+
+INSTANTIATE_TEST_SUITE_P(NcclOnAFakeGpu, Contract,
+                         testing::ValuesIn(cases(FAKE_PLUGINS,
+                                                 {{0}, {0, 0}, {0, 0, 0}, {0, 0, 1, 1}})),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(Nccl, Contract,
+                         testing::ValuesIn(cases(PLUGINS, {{0}, {0, 0}, {0, 0, 0, 0}})), case_name);
 
 }  // namespace
 }  // namespace phalanx::comm

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/socket.h"
+#include "device/device_memory.h"
 #include "rank/scenario.h"
 
 namespace phalanx::comm {
@@ -56,6 +57,7 @@ std::unique_ptr<Communicator> RankContext::join() {
   box_ = std::make_unique<MemoryMapping>(descriptors.at(1));
   membership.black_box = &protocol::black_box_in(box_->bytes());
   membership.spans = &spans_;
+  own_memory().use(rank_);
   return endpoint_.join(std::move(membership));
 }
 
@@ -70,7 +72,8 @@ json describe(const CommError& error) {
 
 json perform(const std::string& name, RankContext& context) {
   try {
-    for (const auto* scenarios : {&operation_scenarios(), &behaviour_scenarios(), &failure_scenarios()})
+    for (const auto* scenarios :
+         {&operation_scenarios(), &behaviour_scenarios(), &failure_scenarios()})
       if (const auto found = scenarios->find(name); found != scenarios->end())
         return found->second(context);
     return {{"error", "no scenario " + name}};
@@ -97,10 +100,13 @@ int main(int count, char** arguments) {
   }
   const std::filesystem::path plugins[] = {arguments[3]};
   const comm::Backend& backend = comm::find_backend(arguments[1], plugins);
+  comm::set_own_memory(comm::device_memory(backend.devices.front(), arguments[3]));
   const auto endpoint = backend.open("127.0.0.1");
   comm::RankContext context(std::move(channel), backend, *endpoint);
   context.send({{"host", endpoint->host()}, {"port", endpoint->port()}});
-  context.send({{"result", comm::perform(arguments[2], context)}});
+  const auto result = comm::perform(arguments[2], context);
+  check(comm::own_memory().ok(), "the device's memory can be allocated and copied");
+  context.send({{"result", result}});
   endpoint->leave();
   return 0;
 }
