@@ -29,7 +29,7 @@ Engine::Engine(Membership membership, Listener& listener)
     : membership_(std::move(membership)), recorder_(membership_.black_box, membership_.spans) {
   for (Peer& peer : membership_.peers) peer.node = peer.rank;
   membership_.link = {};
-  network_ = std::make_unique<Network>(membership_, listener, bell_, link_);
+  network_ = std::make_unique<Network>(membership_, listener, bell_);
   check_cuda(cudaGetDevice(&device_), "cudaGetDevice");
   check_cuda(cudaMalloc(&barrier_word_, sizeof(std::int32_t)), "cudaMalloc");
   check_cuda(cudaMemset(barrier_word_, 0, sizeof(std::int32_t)), "cudaMemset");

@@ -83,7 +83,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void* barrier_word_ = nullptr;
   Recorder recorder_;
   Doorbell bell_{};
-  std::atomic<std::int64_t> link_{0};  // of an emulated network, which this backend has not
   std::unique_ptr<Network> network_;
 
   mutable std::mutex ending_mutex_;
