@@ -23,8 +23,8 @@ class Endpoint {
   virtual std::uint16_t port() const = 0;
   // Takes part in a generation: one at a time. Throws CommError and SystemError.
   virtual std::unique_ptr<Communicator> join(Membership membership) = 0;
-  // Takes leave of the other processes, which do so as well, when the last communicator is gone; not
-  // needed after a failure.
+  // Takes leave of the other processes, which do so as well, when the last communicator is gone;
+  // not needed after a failure.
   virtual void leave() {}
 };
 

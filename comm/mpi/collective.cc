@@ -61,7 +61,8 @@ Task MpiCollectives::run(MpiOperation& operation, const MpiCollective& collectiv
   }
 }
 
-// Sends and receives what is due, and copies what this rank owes itself. Asks for it before it waits.
+// Sends and receives what is due, and copies what this rank owes itself. Asks for it before it
+// waits.
 Task MpiCollectives::settle(MpiOperation& operation, Operation of, const DuesOf& dues) {
   Exchange exchange(engine_.addresses());
   for (int i = 1; i <= size(); ++i) {  // not all to the same one first

@@ -69,8 +69,9 @@ class MpiOperation : public Work::State {
 
 // All of one rank's calls to MPI in its generation, one at a time (MPI_THREAD_SERIALIZED). Whoever
 // waits for an operation drives all of them; while nobody waits, the engine's thread does. MPI has
-// no way to sleep until something arrives, so a driver looks again and again, and the longer nothing
-// has happened the longer it naps in between. After the first failure MPI is not called any more.
+// no way to sleep until something arrives, so a driver looks again and again, and the longer
+// nothing has happened the longer it naps in between. After the first failure MPI is not called any
+// more.
 class MpiEngine : public std::enable_shared_from_this<MpiEngine> {
  public:
   explicit MpiEngine(Membership membership);

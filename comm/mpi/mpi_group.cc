@@ -95,11 +95,11 @@ Work MpiGroup::start(MpiCollective collective) {
   check(collective.root >= 0 && collective.root < size(), "the root is a rank of the group");
   const std::lock_guard lock(mutex_);
   const OperationInfo info{collective.operation, 0, index_, collective.data.bytes()};
-  return submit(info, collective_line_,
-                [self = shared_from_this(),
-                 collective = std::move(collective)](MpiOperation& operation) {
-                  return self->collectives_.run(operation, collective);
-                });
+  return submit(
+      info, collective_line_,
+      [self = shared_from_this(), collective = std::move(collective)](MpiOperation& operation) {
+        return self->collectives_.run(operation, collective);
+      });
 }
 
 Work MpiGroup::send(ConstBuffer data, int peer) {

@@ -4,8 +4,8 @@
 #include <functional>
 #include <memory>
 
-#include "comm/recorder.h"
 #include "comm/nccl/cuda.h"
+#include "comm/recorder.h"
 #include "comm/work.h"
 
 namespace phalanx::comm::nccl {

@@ -17,7 +17,7 @@ class GenerationMemory {
   GenerationMemory(std::uint64_t generation, int ranks, std::uint64_t bytes_per_rank);
 
   std::uint64_t generation() const { return generation_; }  // 0: none
-  std::vector<int> descriptors() const;              // for a frame: of the memory, if there is any
+  std::vector<int> descriptors() const;  // for a frame: of the memory, if there is any
   // Survivors on this node throw within microseconds. -1: no rank is to blame.
   void end(int rank);
 

@@ -31,14 +31,14 @@ std::string socket_of(const std::string& name, int node) { return fmt::format("{
 
 Daemon::Program mpirun_program(const protocol::KeeperStart& node) {
   // Ranks may outnumber cores: what waits inside MPI gives way, and nobody is bound to a core.
-  return {.path = node.mpi().program(),
-          .arguments = {"--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "--mca",
-                        "mpi_yield_when_idle", "1", "-n", std::to_string(node.mpi().ranks()),
-                        self_program(), "mpi-place", node.mpi().socket(),
-                        std::to_string(node.slots())},
-          .name = "mpirun",
-          .log = protocol::RunDirectory(node.output()).daemon_log(node.name(), "mpirun"),
-          .end_signal = SIGTERM};  // so that it removes its session's files
+  return {
+      .path = node.mpi().program(),
+      .arguments = {"--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "--mca",
+                    "mpi_yield_when_idle", "1", "-n", std::to_string(node.mpi().ranks()),
+                    self_program(), "mpi-place", node.mpi().socket(), std::to_string(node.slots())},
+      .name = "mpirun",
+      .log = protocol::RunDirectory(node.output()).daemon_log(node.name(), "mpirun"),
+      .end_signal = SIGTERM};  // so that it removes its session's files
 }
 
 // The value of NAME in NAME=VALUE lines, as a number. Throws SystemError.

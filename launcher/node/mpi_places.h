@@ -21,7 +21,7 @@ namespace phalanx::node {
 class MpiPlaces {
  public:
   struct Handlers {
-    std::function<void()> on_place;          // one is free
+    std::function<void()> on_place;         // one is free
     std::function<void(int slot)> on_lost;  // a worker's place is no longer there
     std::function<void(const std::string& why)> on_given_up;
     std::function<void(protocol::NodeReport)> report;

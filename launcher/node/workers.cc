@@ -86,11 +86,11 @@ Workers::Workers(EventLoop& loop, const protocol::KeeperStart& node, Handlers ha
       nursery_(loop, nursery_program(node), RestartPolicy(kNurseryDeaths, kNurseryMemory),
                {[this] { nursery_started(); }, [this](Frame& frame) { nursery_said(frame); }, [] {},
                 [this](const std::string& why) { given_up(why, kNurseryHelp); }}),
-      mpi_places_(loop, node,
-                  {[this] { fork_next(); },
-                   [this](int slot) { kill_because(slot, "mpirun has given up its place"); },
-                   [this](const std::string& why) { given_up(why, kMpirunHelp); },
-                   handlers_.report}),
+      mpi_places_(
+          loop, node,
+          {[this] { fork_next(); },
+           [this](int slot) { kill_because(slot, "mpirun has given up its place"); },
+           [this](const std::string& why) { given_up(why, kMpirunHelp); }, handlers_.report}),
       workers_(static_cast<std::size_t>(node.slots())) {}
 
 Workers::Worker* Workers::find(int slot) {

@@ -43,9 +43,20 @@ void Cluster::start_by_mpirun() {
   const FileDescriptor listener = listen_local(name);
   Command command;
   command.program = find_program("mpirun");
-  command.arguments = {"--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "--mca",
-                       "mpi_yield_when_idle", "1", "-n", std::to_string(plan_.nodes.size()),
-                       COMM_RANK, plan_.backend, plan_.scenario, plan_.plugins, name};
+  command.arguments = {"--allow-run-as-root",
+                       "--oversubscribe",
+                       "--bind-to",
+                       "none",
+                       "--mca",
+                       "mpi_yield_when_idle",
+                       "1",
+                       "-n",
+                       std::to_string(plan_.nodes.size()),
+                       COMM_RANK,
+                       plan_.backend,
+                       plan_.scenario,
+                       plan_.plugins,
+                       name};
   command.death_signal = SIGTERM;
   mpirun_ = start_process(command);
   processes_.resize(plan_.nodes.size());
