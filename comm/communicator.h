@@ -20,6 +20,12 @@ struct Peer {
   std::uint16_t port = 0;
 };
 
+// How slow the way out of a node is made, for emulated nodes.
+struct LinkSpeed {
+  double bytes_per_second = 0;  // of all ranks of a node together; 0: as it is
+  Duration latency{};
+};
+
 // What binds a process into a generation.
 struct Membership {
   std::uint64_t generation = 0;
@@ -28,6 +34,7 @@ struct Membership {
   std::string secret;          // the job's; both ends of a connection prove that they know it
   Duration deadline{};         // longest time that an operation may wait for a peer
   FileDescriptor node_memory;  // native: shared by the node's ranks of this generation
+  LinkSpeed link;              // native: of this node to others
   protocol::BlackBox* black_box = nullptr;  // where operations are recorded; may be null
   protocol::SpanRing* spans = nullptr;      // gets them while somebody traces; may be null
 };

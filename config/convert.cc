@@ -128,8 +128,9 @@ void to_schema(const Parallel& from, schema::Parallel& to) {
 }
 
 Launch to_struct(const schema::Launch& from) {
-  return {from.device(), from.backend(), from.ranks_per_node(), from.threads_per_rank(),
-          from.emulate_nodes()};
+  return {from.device(),         from.backend(),
+          from.ranks_per_node(), from.threads_per_rank(),
+          from.emulate_nodes(),  {from.emulate_link().bandwidth(), from.emulate_link().latency()}};
 }
 
 void to_schema(const Launch& from, schema::Launch& to) {
@@ -138,6 +139,9 @@ void to_schema(const Launch& from, schema::Launch& to) {
   to.set_ranks_per_node(from.ranks_per_node);
   to.set_threads_per_rank(from.threads_per_rank);
   to.set_emulate_nodes(from.emulate_nodes);
+  if (from.emulate_link.bandwidth == 0) return;
+  to.mutable_emulate_link()->set_bandwidth(from.emulate_link.bandwidth);
+  to.mutable_emulate_link()->set_latency(from.emulate_link.latency);
 }
 
 }  // namespace

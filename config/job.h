@@ -82,12 +82,18 @@ struct Recovery {
   std::int64_t snapshot_every = 1;
 };
 
+struct Link {
+  double bandwidth = 0;  // Gbit/s; 0: as fast as it goes
+  double latency = 0;    // microseconds
+};
+
 struct Launch {
   std::string device = "cpu";
   std::string backend = "native";
   std::int64_t ranks_per_node = 1;
   std::int64_t threads_per_rank = 1;
   std::int64_t emulate_nodes = 1;
+  Link emulate_link;
 };
 
 struct Job {

@@ -100,6 +100,16 @@ void check_train(const Train& train, Rules& rules) {
                  "the learning rate falls from lr to min_lr");
 }
 
+void check_launch(const Launch& launch, Rules& rules) {
+  if (!rules.known({"launch.emulate_nodes"}) || launch.emulate_link.bandwidth == 0) return;
+  if (launch.emulate_nodes == 1)
+    rules.report("launch.emulate_link", "expected launch.emulate_nodes above 1, found 1",
+                 "a link is emulated between emulated nodes; leave the section out otherwise");
+  else if (rules.known({"launch.backend"}) && launch.backend != "native")
+    rules.report("launch.emulate_link", "expected launch.backend native, found " + launch.backend,
+                 "only that backend can be slowed; leave the section out otherwise");
+}
+
 void check_layout(const Job& job, Rules& rules) {
   const auto& parallel = job.parallel;
   const bool is_automatic = parallel.data == 0;
@@ -124,6 +134,7 @@ void report_broken_rules(const Job& job, const Place& file, Findings& findings) 
   Rules rules(file, findings);
   check_model(job.model, rules);
   check_train(job.train, rules);
+  check_launch(job.launch, rules);
   check_layout(job, rules);
 }
 

@@ -26,8 +26,8 @@ int rank_of(const protocol::Roster& roster, const protocol::Start& start) {
 }
 
 comm::Membership membership(const protocol::Roster& roster, const protocol::Start& start,
-                            FileDescriptor memory, protocol::BlackBox& black_box,
-                            protocol::SpanRing& spans) {
+                            const config::Link& link, FileDescriptor memory,
+                            protocol::BlackBox& black_box, protocol::SpanRing& spans) {
   comm::Membership membership;
   membership.generation = roster.generation();
   membership.rank = rank_of(roster, start);
@@ -36,6 +36,9 @@ comm::Membership membership(const protocol::Roster& roster, const protocol::Star
         {place.rank(), place.node(), place.host(), static_cast<std::uint16_t>(place.port())});
   membership.secret = start.secret();
   membership.deadline = kCommDeadline;
+  membership.link = {link.bandwidth * 1e9 / 8,
+                     std::chrono::duration_cast<Duration>(
+                         std::chrono::duration<double, std::micro>(link.latency))};
   membership.node_memory = std::move(memory);
   membership.black_box = &black_box;
   membership.spans = &spans;
@@ -61,9 +64,9 @@ Generation::Generation(Worker& worker, Summons summons)
       rank_(rank_of(roster_, worker.keeper.start())) {
   worker_.black_box.generation = roster_.generation();
   worker_.phases.enter(Phase::kConnecting);
-  communicator_ = worker_.endpoint.join(membership(roster_, worker_.keeper.start(),
-                                                   std::move(summons.node_memory),
-                                                   worker_.black_box, worker_.tracer.spans()));
+  communicator_ = worker_.endpoint.join(
+      membership(roster_, worker_.keeper.start(), worker_.job.launch.emulate_link,
+                 std::move(summons.node_memory), worker_.black_box, worker_.tracer.spans()));
   std::vector<int> all(static_cast<std::size_t>(roster_.places_size()));
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
   world_ = communicator_->make_group(all);

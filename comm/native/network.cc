@@ -16,13 +16,15 @@ constexpr std::size_t kMaxGuests = 64;
 
 }  // namespace
 
-Network::Network(const Membership& membership, Listener& listener, Doorbell& bell)
-    : membership_(membership), listener_(listener), poller_(bell) {}
+Network::Network(const Membership& membership, Listener& listener, Doorbell& bell,
+                 std::optional<EmulatedLink> link)
+    : membership_(membership), listener_(listener), link_(link), poller_(bell) {}
 
 Stream& Network::stream(int peer, std::uint64_t channel) {
   auto& stream = streams_[{peer, channel}];
   if (stream) return *stream;
   stream = std::make_unique<Stream>(all_, peer);
+  if (channel != kControl && link_) stream->send_through(*link_);
   if (channel == kControl) {
     Control& control = controls_[peer];
     control.expected = stream->receive(&control.incoming, sizeof control.incoming);
@@ -35,9 +37,10 @@ Stream& Network::stream(int peer, std::uint64_t channel) {
 }
 
 Task Network::connected(Strand& strand, int peer, std::uint64_t channel) {
+  // First of all the pair can tell each other why it ends.
   Stream& control = stream(peer, kControl);
-  Stream& data = stream(peer, channel);
   co_await strand.until(control.connected(), 1, peer, &control);
+  Stream& data = stream(peer, channel);
   co_await strand.until(data.connected(), 1, peer, &data);
 }
 
@@ -62,6 +65,7 @@ bool Network::progress() {
 
 TimePoint Network::watch(TimePoint latest) {
   poller_.watch(listener_.socket().get(), EPOLLIN);
+  for (const Stream* stream : all_) latest = std::min(latest, stream->wakes());
   for (const Stream* stream : all_)
     if (const std::uint32_t interest = stream->interest(); interest != 0)
       poller_.watch(stream->fd(), interest);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "comm/communicator.h"
+#include "comm/native/emulated_link.h"
 #include "comm/native/handshake.h"
 #include "comm/native/listener.h"
 #include "comm/native/poller.h"
@@ -26,7 +27,9 @@ class Network {
  public:
   static constexpr std::uint64_t kControl = 0;
 
-  Network(const Membership& membership, Listener& listener, Doorbell& bell);
+  // `link`: what data to other nodes passes, if something.
+  Network(const Membership& membership, Listener& listener, Doorbell& bell,
+          std::optional<EmulatedLink> link = {});
 
   // The connection for `channel` to a rank of another node.
   Stream& stream(int peer, std::uint64_t channel);
@@ -82,6 +85,7 @@ class Network {
 
   const Membership& membership_;
   Listener& listener_;
+  std::optional<EmulatedLink> link_;  // for data; what keeps the generation together is not slowed
   StreamSet all_;
   std::map<Key, std::unique_ptr<Stream>> streams_;
   std::map<int, Control> controls_;

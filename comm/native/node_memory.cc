@@ -11,7 +11,8 @@ namespace {
 
 struct Header {
   std::atomic<std::uint64_t> ending;  // 0: the generation goes on
-  std::atomic<std::uint32_t> ranks;   // set by every rank that joins: whom to wake
+  std::atomic<std::int64_t> link_free_at;
+  std::atomic<std::uint32_t> ranks;  // set by every rank that joins: whom to wake
 };
 
 constexpr std::size_t kPage = 4096;
@@ -74,6 +75,10 @@ Control& NodeMemory::control(int local) const {
 }
 
 void NodeMemory::ring_all() const { ring_ranks(mapping_.bytes()); }
+
+std::atomic<std::int64_t>& NodeMemory::link_free_at() const {
+  return header_of(mapping_.bytes()).link_free_at;
+}
 
 void NodeMemory::end(const Ending& ending) {
   end_generation(mapping_.bytes(), ending.kind, ending.peer);

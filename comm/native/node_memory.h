@@ -8,8 +8,8 @@
 #include <span>
 
 #include "base/memory_file.h"
+#include "comm/ending.h"
 #include "comm/native/doorbell.h"
-#include "comm/native/ending.h"
 
 namespace phalanx::comm {
 
@@ -55,6 +55,9 @@ class NodeMemory {
   Control& control(int local) const;
   Control& own() const { return control(local_rank_); }
   void ring_all() const;
+
+  // For an emulated link out of this node (emulated_link.h): when it is free again.
+  std::atomic<std::int64_t>& link_free_at() const;
 
   // The first ending wins and wakes everybody.
   void end(const Ending& ending);

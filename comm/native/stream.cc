@@ -60,9 +60,31 @@ void Stream::send_copy(const void* bytes, std::size_t count) {
 bool Stream::progress() {
   if (failure_ || !socket_) return false;
   if (connected_.load() == 0) return finish_connecting();
-  const bool wrote = move(out_, sent_, true);
-  const bool read = move(in_, received_, false);
+  pass_link();
+  const bool wrote = move(out_, sent_, true, passed() - sent_.load());
+  const bool read = move(in_, received_, false, queued_in_ - received_.load());
   return wrote || read;
+}
+
+// Books what is queued, and lets go what has passed.
+void Stream::pass_link() {
+  if (link_ == nullptr || out_.empty()) return;
+  const TimePoint now = Clock::now();
+  while (booked_ < queued_out_) {
+    const auto passage = link_->book(queued_out_ - booked_, now);
+    asks_again_ = passage.end;
+    if (passage.bytes == 0) break;
+    booked_ += passage.bytes;
+    passages_.push_back({booked_, passage.end});
+  }
+  for (; !passages_.empty() && passages_.front().end <= now; passages_.pop_front())
+    passed_ = passages_.front().bytes;
+}
+
+TimePoint Stream::wakes() const {
+  if (link_ == nullptr || out_.empty() || failure_) return TimePoint::max();
+  const TimePoint asks = booked_ < queued_out_ ? asks_again_ : TimePoint::max();
+  return passages_.empty() ? asks : std::min(asks, passages_.front().end);
 }
 
 void Stream::forget() {
@@ -78,7 +100,8 @@ void Stream::fail(CommError::Kind kind, const std::string& detail) {
 std::uint32_t Stream::interest() const {
   if (failure_ || !socket_) return 0;
   if (connected_.load() == 0) return EPOLLOUT;
-  return (out_.empty() ? 0u : static_cast<std::uint32_t>(EPOLLOUT)) |
+  const bool sends = !out_.empty() && passed() > sent_.load();
+  return (!sends ? 0u : static_cast<std::uint32_t>(EPOLLOUT)) |
          (in_.empty() ? 0u : static_cast<std::uint32_t>(EPOLLIN));
 }
 
@@ -95,12 +118,18 @@ bool Stream::finish_connecting() {
   return true;
 }
 
-bool Stream::move(std::deque<Part>& parts, std::atomic<std::uint64_t>& moved, bool outward) {
+bool Stream::move(std::deque<Part>& parts, std::atomic<std::uint64_t>& moved, bool outward,
+                  std::uint64_t limit) {
   bool any = false;
-  while (!parts.empty()) {
+  while (!parts.empty() && limit > 0) {
     std::array<iovec, 16> places;
-    const std::size_t used = std::min(parts.size(), places.size());
-    for (std::size_t i = 0; i < used; ++i) places[i] = {parts[i].bytes, parts[i].count};
+    std::size_t used = 0;
+    for (std::uint64_t room = limit; used < std::min(parts.size(), places.size()) && room > 0;) {
+      const std::size_t step = std::min<std::uint64_t>(parts[used].count, room);
+      places[used] = {parts[used].bytes, step};
+      ++used;
+      room -= step;
+    }
     msghdr message{};
     message.msg_iov = places.data();
     message.msg_iovlen = used;
@@ -114,6 +143,7 @@ bool Stream::move(std::deque<Part>& parts, std::atomic<std::uint64_t>& moved, bo
       return true;
     }
     any = true;
+    limit -= static_cast<std::uint64_t>(result);
     moved.fetch_add(static_cast<std::uint64_t>(result));
     for (auto left = static_cast<std::size_t>(result); left > 0;) {
       Part& first = parts.front();

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "base/file_descriptor.h"
-#include "comm/native/ending.h"
+#include "comm/ending.h"
+#include "comm/native/emulated_link.h"
 
 namespace phalanx::comm {
 
@@ -25,6 +26,8 @@ class Stream {
   Stream(const Stream&) = delete;
   ~Stream();
 
+  // From now on what is sent passes an emulated link first, which outlives this.
+  void send_through(EmulatedLink& link) { link_ = &link; }
   void connect(const std::string& host, std::uint16_t port);
   void adopt(FileDescriptor socket);  // connected
   FileDescriptor release();
@@ -51,6 +54,7 @@ class Stream {
   const std::optional<Ending>& failure() const { return failure_; }
   bool refused() const { return refused_; }  // nobody listens there
   std::uint32_t interest() const;            // what epoll should watch for
+  TimePoint wakes() const;  // when progress() can send more without anything happening before
 
  private:
   struct Part {
@@ -59,7 +63,11 @@ class Stream {
     std::vector<std::byte> copy;
   };
   bool finish_connecting();
-  bool move(std::deque<Part>& parts, std::atomic<std::uint64_t>& moved, bool outward);
+  void pass_link();
+  // Up to `limit` bytes.
+  bool move(std::deque<Part>& parts, std::atomic<std::uint64_t>& moved, bool outward,
+            std::uint64_t limit);
+  std::uint64_t passed() const { return link_ == nullptr ? queued_out_ : passed_; }
 
   StreamSet& all_;
   int peer_;
@@ -67,6 +75,14 @@ class Stream {
   std::atomic<std::uint64_t> connected_{0}, sent_{0}, received_{0};
   std::uint64_t queued_out_ = 0, queued_in_ = 0;  // all that was ever queued
   std::deque<Part> out_, in_;
+  EmulatedLink* link_ = nullptr;
+  struct Passage {
+    std::uint64_t bytes;  // of all that was ever sent
+    TimePoint end;
+  };
+  std::deque<Passage> passages_;
+  std::uint64_t booked_ = 0, passed_ = 0;  // bytes that are on the link or behind it
+  TimePoint asks_again_{};
   std::optional<Ending> failure_;
   bool refused_ = false;
 };

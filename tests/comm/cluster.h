@@ -10,7 +10,7 @@
 
 #include "base/frame.h"
 #include "base/memory_file.h"
-#include "comm/group.h"
+#include "comm/communicator.h"
 
 namespace phalanx::comm {
 
@@ -23,6 +23,8 @@ struct ClusterPlan {
   int deadline_ms = 60'000;
   std::map<int, std::string> secrets = {};  // of ranks that have another one
   std::size_t bytes_per_rank = 64 << 20;
+  std::string plugins = PLUGINS;  // the folder of the backend's, if it is one
+  LinkSpeed link = {};
 };
 
 // Runs one process (comm_rank) per rank, and is their keeper.
@@ -49,12 +51,16 @@ class Cluster {
     pid_t pid = -1;
     FrameChannel channel;
     std::uint16_t port = 0;
+    bool done = false;  // has said its result
   };
+  void start_alone();
+  void start_by_mpirun();
   nlohmann::json receive(int rank);
 
   ClusterPlan plan_;
   std::uint64_t generation_ = 0;
   std::vector<Process> processes_;
+  pid_t mpirun_ = 0;  // the parent of the processes, where the backend wants that
   std::map<int, std::unique_ptr<MemoryMapping>> memories_, boxes_;
 };
 

@@ -74,6 +74,18 @@ TEST(Rules, HoldBetweenLayoutAndRanks) {
               IsEmpty());
 }
 
+TEST(Rules, RefuseAnEmulatedLinkThatNothingPasses) {
+  const JobFolder folder;
+  const std::string link = "launch.emulate_link.bandwidth=10";
+  EXPECT_THAT(folder.problems(kSmallest, {link}),
+              ElementsAre(broken("launch.emulate_link", "expected launch.emulate_nodes above 1",
+                                 "leave the section out")));
+  EXPECT_THAT(folder.problems(kSmallest, {link, "launch.emulate_nodes=2", "launch.backend=mpi"}),
+              ElementsAre(broken("launch.emulate_link", "expected launch.backend native, found mpi",
+                                 "leave the section out")));
+  EXPECT_THAT(folder.problems(kSmallest, {link, "launch.emulate_nodes=2"}), IsEmpty());
+}
+
 TEST(Rules, PointAtTheKeyThatWasWritten) {
   const JobFolder folder;
   const auto problems =

@@ -4,6 +4,8 @@
 #include <exception>
 
 #include "base/check.h"
+#include "base/socket.h"
+#include "device/device_memory.h"
 #include "rank/scenario.h"
 
 namespace phalanx::comm {
@@ -43,6 +45,9 @@ std::unique_ptr<Communicator> RankContext::join() {
   membership.rank = rank_ = roster["rank"];
   membership.secret = roster["secret"];
   membership.deadline = std::chrono::milliseconds(roster["deadline_ms"]);
+  membership.link = {roster["bytes_per_second"],
+                     std::chrono::duration_cast<Duration>(
+                         std::chrono::duration<double>(roster["latency"].get<double>()))};
   for (const json& peer : roster["peers"])
     membership.peers.push_back(
         {static_cast<int>(membership.peers.size()), peer["node"], peer["host"], peer["port"]});
@@ -52,6 +57,7 @@ std::unique_ptr<Communicator> RankContext::join() {
   box_ = std::make_unique<MemoryMapping>(descriptors.at(1));
   membership.black_box = &protocol::black_box_in(box_->bytes());
   membership.spans = &spans_;
+  own_memory().use(rank_);
   return endpoint_.join(std::move(membership));
 }
 
@@ -66,7 +72,8 @@ json describe(const CommError& error) {
 
 json perform(const std::string& name, RankContext& context) {
   try {
-    for (const auto* scenarios : {&operation_scenarios(), &behaviour_scenarios(), &failure_scenarios()})
+    for (const auto* scenarios :
+         {&operation_scenarios(), &behaviour_scenarios(), &failure_scenarios()})
       if (const auto found = scenarios->find(name); found != scenarios->end())
         return found->second(context);
     return {{"error", "no scenario " + name}};
@@ -79,14 +86,27 @@ json perform(const std::string& name, RankContext& context) {
 
 }  // namespace phalanx::comm
 
-// comm_rank BACKEND SCENARIO, with a socket to the test as descriptor 3.
-int main(int, char** arguments) {
+// comm_rank BACKEND SCENARIO PLUGINS [SOCKET]: the channel to the test is descriptor 3, or made by
+// connecting to SOCKET, where mpirun has started us.
+int main(int count, char** arguments) {
   using namespace phalanx;
-  const comm::Backend* backend = comm::find_backend(arguments[1]);
-  check(backend != nullptr, "the backend under test is in the table");
-  const auto endpoint = backend->open("127.0.0.1");
-  comm::RankContext context(FrameChannel(FileDescriptor(3)), *backend, *endpoint);
+  FrameChannel channel;
+  if (count == 4) {
+    channel = FrameChannel(FileDescriptor(3));
+  } else {
+    channel = FrameChannel(connect_local(arguments[4], Clock::now() + std::chrono::minutes(1)));
+    const int rank = std::atoi(std::getenv("OMPI_COMM_WORLD_RANK"));
+    check(channel.send(nlohmann::json{{"rank", rank}}.dump()), "the test listens");
+  }
+  const std::filesystem::path plugins[] = {arguments[3]};
+  const comm::Backend& backend = comm::find_backend(arguments[1], plugins);
+  comm::set_own_memory(comm::device_memory(backend.devices.front(), arguments[3]));
+  const auto endpoint = backend.open("127.0.0.1");
+  comm::RankContext context(std::move(channel), backend, *endpoint);
   context.send({{"host", endpoint->host()}, {"port", endpoint->port()}});
-  context.send({{"result", comm::perform(arguments[2], context)}});
+  const auto result = comm::perform(arguments[2], context);
+  check(comm::own_memory().ok(), "the device's memory can be allocated and copied");
+  context.send({{"result", result}});
+  endpoint->leave();
   return 0;
 }
