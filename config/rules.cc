@@ -53,7 +53,8 @@ void check_gpt2(const Model& model, Rules& rules) {
                              model.heads, model.kv_heads),
                  "GPT-2 has no grouped-query attention; `preset: llama` has");
   if (rules.known({"model.rope_theta"}) && model.rope_theta != Model().rope_theta)
-    rules.report("model.rope_theta", "expected none with the preset gpt2, which learns its positions",
+    rules.report("model.rope_theta",
+                 "expected none with the preset gpt2, which learns its positions",
                  "leave the key out, or choose `preset: llama`");
 }
 

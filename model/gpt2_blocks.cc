@@ -35,9 +35,8 @@ class Norm {
   }
   // `dnormed` is taken; `residual` goes around the norm (undefined: nothing does).
   at::Tensor backward_input(at::Tensor dnormed, const at::Tensor& residual, Saved& saved) const {
-    auto gradient =
-        kernels::layer_norm_backward(dnormed, saved[kInput], weight_.value, bias_.value,
-                                     saved[kMean], saved[kInverseDeviation], residual);
+    auto gradient = kernels::layer_norm_backward(dnormed, saved[kInput], weight_.value, bias_.value,
+                                                 saved[kMean], saved[kInverseDeviation], residual);
     saved[kNormed] = dnormed;
     saved[kWeightGradient] = gradient.dweight;
     saved[kBiasGradient] = gradient.dbias;
@@ -129,8 +128,8 @@ class Attention : public Block {
     const auto dattended = kernels::linear_backward_input(dy, output_.weight.value);
     auto query = part(saved[kProjected], 0), key = part(saved[kProjected], 1),
          value = part(saved[kProjected], 2);
-    kernels::attention_backward(dattended, query, key, value,
-                                {saved[kAttended], saved[kLogSumExp]}, heads_);
+    kernels::attention_backward(dattended, query, key, value, {saved[kAttended], saved[kLogSumExp]},
+                                heads_);
     saved[kOutputGradient] = dy;
     return norm_.backward_input(
         kernels::linear_backward_input(saved[kProjected], projection_.weight.value), dy, saved);

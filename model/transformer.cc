@@ -49,7 +49,8 @@ double Transformer::forward(const MicroBatch& batch, Activations& saved) const {
   return kernels::cross_entropy(saved.dlogits, batch.targets);
 }
 
-void Transformer::backward(Activations& saved, const GradientReady& ready, double loss_scale) const {
+void Transformer::backward(Activations& saved, const GradientReady& ready,
+                           double loss_scale) const {
   at::Tensor dy = std::move(saved.dlogits);
   if (loss_scale != 1) dy.mul_(loss_scale);
   for (std::size_t i = blocks_.size(); i-- > 0;) {

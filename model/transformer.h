@@ -25,10 +25,10 @@ struct Activations {
   at::Tensor dlogits;
 };
 
-// The model of a preset (layout/tensor_spec.h names its parameters and sources) as a list of blocks:
-// the embedding, attention and feed-forward of every layer, the head. It computes in the type of
-// the matrices (fp32, bf16, or fp64 in proofs); where that is bf16, norms, biases and gradients are
-// fp32.
+// The model of a preset (layout/tensor_spec.h names its parameters and sources) as a list of
+// blocks: the embedding, attention and feed-forward of every layer, the head. It computes in the
+// type of the matrices (fp32, bf16, or fp64 in proofs); where that is bf16, norms, biases and
+// gradients are fp32.
 class Transformer {
  public:
   // Called as soon as a tensor's gradient has all that a micro-batch adds to it.

@@ -13,7 +13,7 @@ namespace phalanx::model {
 // In flat memory. Weights far enough from zero, and norms from one, that every path shows in the
 // gradients; those of matrices of type `matrix`, all else of `type`.
 inline parallel::Parameters parameters_of(const config::Model& model, at::ScalarType type,
-                                   at::ScalarType matrix) {
+                                          at::ScalarType matrix) {
   const auto specs = layout::tensor_specs(model);
   const auto layout = layout::flat_layout(specs);
   const auto norms = at::zeros({layout.elements}, type), gradients = at::zeros_like(norms),
@@ -31,12 +31,13 @@ inline parallel::Parameters parameters_of(const config::Model& model, at::Scalar
   return parameters;
 }
 
-inline parallel::Parameters parameters_of(const config::Model& model, at::ScalarType type = at::kDouble) {
+inline parallel::Parameters parameters_of(const config::Model& model,
+                                          at::ScalarType type = at::kDouble) {
   return parameters_of(model, type, type);
 }
 
 inline MicroBatch batch_of(const config::Model& model, std::int64_t sequences, std::int64_t length,
-                    std::uint64_t seed) {
+                           std::uint64_t seed) {
   const auto tokens = [&](std::uint64_t from) {
     const auto uniform = (test::numbers({sequences, length}, from) + 1) / 2;
     return (uniform * static_cast<double>(model.vocab_size)).to(at::kLong);

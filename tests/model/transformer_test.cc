@@ -61,7 +61,8 @@ TEST(Llama, InFp32IsWithinRoundingOfFp64) {
   const auto model = small_llama();
   const auto exact = parameters_of(model), rounded = parameters_of(model, at::kFloat);
   const auto batch = batch_of(model, 2, 33, 1);
-  EXPECT_NEAR(run(Transformer(model, rounded), batch) / run(Transformer(model, exact), batch), 1, 1e-5);
+  EXPECT_NEAR(run(Transformer(model, rounded), batch) / run(Transformer(model, exact), batch), 1,
+              1e-5);
   for (const auto& [name, parameter] : exact)
     EXPECT_LE(relative_error(rounded.at(name).gradient, parameter.gradient), 1e-4) << name;
 }
@@ -73,7 +74,8 @@ TEST(Llama, InBf16IsWithinRoundingOfFp64) {
              rounded = parameters_of(model, at::kFloat, at::kBFloat16);
   for (const auto& [name, parameter] : rounded) exact.at(name).value.copy_(parameter.value);
   const auto batch = batch_of(model, 2, 33, 1);
-  EXPECT_NEAR(run(Transformer(model, rounded), batch) / run(Transformer(model, exact), batch), 1, 1e-2);
+  EXPECT_NEAR(run(Transformer(model, rounded), batch) / run(Transformer(model, exact), batch), 1,
+              1e-2);
   for (const auto& [name, parameter] : exact)
     EXPECT_LE(relative_error(rounded.at(name).gradient, parameter.gradient), 5e-2) << name;
 }
