@@ -1,19 +1,16 @@
 #include "kernels/bias.h"
 
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/rows.h"
 #include "kernels/cpu/simd.h"
 
 namespace phalanx::kernels {
 namespace {
 
-struct Rows {
-  std::int64_t count, width;
-};
-
-Rows rows_of(const at::Tensor& y, const at::Tensor& bias) {
+Rows checked_rows(const at::Tensor& y, const at::Tensor& bias) {
   check(y.is_contiguous() && bias.is_contiguous() && y.size(-1) == bias.numel(),
         "bias: expected rows as long as the bias");
-  return {y.numel() / y.size(-1), y.size(-1)};
+  return rows_of(y);
 }
 
 template <class T>
@@ -46,14 +43,13 @@ PHALANX_VECTORIZED void run_backward(const Bf16* dy, float* dbias, Rows rows) {
 }  // namespace
 
 void add_bias(at::Tensor& y, const at::Tensor& bias) {
-  const Rows rows = rows_of(y, bias);
-  for_activation_type(y, [&]<class T>(T) {
-    run(y.mutable_data_ptr<T>(), bias.const_data_ptr<Wide<T>>(), rows);
-  });
+  const Rows rows = checked_rows(y, bias);
+  for_activation_type(
+      y, [&]<class T>(T) { run(y.mutable_data_ptr<T>(), bias.const_data_ptr<Wide<T>>(), rows); });
 }
 
 void add_bias_backward(const at::Tensor& dy, at::Tensor dbias) {
-  const Rows rows = rows_of(dy, dbias);
+  const Rows rows = checked_rows(dy, dbias);
   for_activation_type(dy, [&]<class T>(T) {
     run_backward(dy.const_data_ptr<T>(), dbias.mutable_data_ptr<Wide<T>>(), rows);
   });

@@ -5,14 +5,11 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/rows.h"
 #include "kernels/cpu/simd.h"
 
 namespace phalanx::kernels {
 namespace {
-
-struct Rows {
-  std::int64_t count, width;
-};
 
 template <class T>
 struct ForwardArguments {
@@ -97,7 +94,7 @@ PHALANX_VECTORIZED void run(BackwardArguments<Bf16> a, Rows rows) { backward(a, 
 
 LayerNorm layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                      double epsilon) {
-  const Rows rows{x.numel() / x.size(-1), x.size(-1)};
+  const Rows rows = rows_of(x);
   check(x.is_contiguous() && weight.numel() == rows.width && bias.numel() == rows.width,
         "layer_norm: x must be [..., width], weight and bias [width]");
   LayerNorm result{at::empty_like(x), at::empty({rows.count}, weight.options()),
@@ -105,8 +102,7 @@ LayerNorm layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Te
   for_activation_type(x, [&]<class T>(T) {
     run(ForwardArguments<T>{x.const_data_ptr<T>(), weight.const_data_ptr<Wide<T>>(),
                             bias.const_data_ptr<Wide<T>>(), static_cast<Wide<T>>(epsilon),
-                            result.y.mutable_data_ptr<T>(),
-                            result.mean.mutable_data_ptr<Wide<T>>(),
+                            result.y.mutable_data_ptr<T>(), result.mean.mutable_data_ptr<Wide<T>>(),
                             result.inverse_deviation.mutable_data_ptr<Wide<T>>()},
         rows);
   });
@@ -117,7 +113,7 @@ LayerNormGradient layer_norm_backward(at::Tensor& dy, const at::Tensor& x, const
                                       const at::Tensor& bias, const at::Tensor& mean,
                                       const at::Tensor& inverse_deviation,
                                       const at::Tensor& residual) {
-  const Rows rows{x.numel() / x.size(-1), x.size(-1)};
+  const Rows rows = rows_of(x);
   check(dy.is_contiguous() && dy.numel() == x.numel(), "layer_norm: dy must have the shape of x");
   LayerNormGradient result{at::empty_like(x), at::zeros_like(weight), at::zeros_like(weight)};
   for_activation_type(x, [&]<class T>(T) {

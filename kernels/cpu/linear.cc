@@ -4,12 +4,11 @@
 
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/gemm/gemm.h"
+#include "kernels/cpu/rows.h"
 #include "kernels/cpu/simd.h"
 
 namespace phalanx::kernels {
 namespace {
-
-std::int64_t rows_of(const at::Tensor& x) { return x.numel() / x.size(-1); }
 
 at::Tensor empty_rows(const at::Tensor& like, std::int64_t width) {
   auto shape = like.sizes().vec();
@@ -32,7 +31,8 @@ void product(const at::Tensor& x, const at::Tensor& weight, int beta, at::Tensor
   check_operands(x, weight, inputs);
   check_same_type(x, weight);
   for_activation_type(x, [&]<class T>(T) {
-    gemm(rows_of(x), outputs, inputs, Wide<T>(1), Matrix<const T>{x.const_data_ptr<T>(), inputs},
+    gemm(rows_of(x).count, outputs, inputs, Wide<T>(1),
+         Matrix<const T>{x.const_data_ptr<T>(), inputs},
          Matrix<const T>{weight.const_data_ptr<T>(), inputs, Transpose::kYes},
          static_cast<Wide<T>>(beta), Matrix<T>{y.mutable_data_ptr<T>(), outputs});
   });
@@ -58,7 +58,8 @@ at::Tensor linear_backward_input(const at::Tensor& dy, const at::Tensor& weight)
   check_same_type(dy, weight);
   auto dx = empty_rows(dy, inputs);
   for_activation_type(dy, [&]<class T>(T) {
-    gemm(rows_of(dy), inputs, outputs, Wide<T>(1), Matrix<const T>{dy.const_data_ptr<T>(), outputs},
+    gemm(rows_of(dy).count, inputs, outputs, Wide<T>(1),
+         Matrix<const T>{dy.const_data_ptr<T>(), outputs},
          Matrix<const T>{weight.const_data_ptr<T>(), inputs}, Wide<T>(0),
          Matrix<T>{dx.mutable_data_ptr<T>(), inputs});
   });
@@ -71,7 +72,7 @@ void add_linear_backward_weight(const at::Tensor& dy, const at::Tensor& x, at::T
   check_operands(x, dweight, inputs);
   check_same_type(dy, x);
   for_activation_type(dy, [&]<class T>(T) {
-    gemm(outputs, inputs, rows_of(x), Wide<T>(1),
+    gemm(outputs, inputs, rows_of(x).count, Wide<T>(1),
          Matrix<const T>{dy.const_data_ptr<T>(), outputs, Transpose::kYes},
          Matrix<const T>{x.const_data_ptr<T>(), inputs}, Wide<T>(1),
          Matrix<Wide<T>>{dweight.mutable_data_ptr<Wide<T>>(), inputs});

@@ -5,14 +5,11 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/rows.h"
 #include "kernels/cpu/simd.h"
 
 namespace phalanx::kernels {
 namespace {
-
-struct Rows {
-  std::int64_t count, width;
-};
 
 template <class T>
 PHALANX_INLINE void forward(const T* x, const Wide<T>* weight, Wide<T> epsilon, Rows rows, T* y,
@@ -81,7 +78,7 @@ PHALANX_VECTORIZED void run(BackwardArguments<Bf16> a, Rows rows) { backward(a, 
 }  // namespace
 
 RmsNorm rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
-  const Rows rows{x.numel() / x.size(-1), x.size(-1)};
+  const Rows rows = rows_of(x);
   check(x.is_contiguous() && weight.numel() == rows.width, "rms_norm: x must be [..., width]");
   RmsNorm result{at::empty_like(x), at::empty({rows.count}, weight.options())};
   for_activation_type(x, [&]<class T>(T) {
@@ -93,7 +90,7 @@ RmsNorm rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) 
 
 RmsNormGradient rms_norm_backward(at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
                                   const at::Tensor& inverse_rms, const at::Tensor& residual) {
-  const Rows rows{x.numel() / x.size(-1), x.size(-1)};
+  const Rows rows = rows_of(x);
   check(dy.is_contiguous() && dy.numel() == x.numel(), "rms_norm: dy must have the shape of x");
   RmsNormGradient result{at::empty_like(x), at::zeros_like(weight)};
   for_activation_type(x, [&]<class T>(T) {

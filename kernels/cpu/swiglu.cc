@@ -3,14 +3,11 @@
 #include <ATen/ops/empty.h>
 
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/rows.h"
 #include "kernels/cpu/simd.h"
 
 namespace phalanx::kernels {
 namespace {
-
-struct Rows {
-  std::int64_t count, width;
-};
 
 template <class T>
 PHALANX_INLINE void forward(const T* gate, T* y, Rows rows) {
@@ -56,7 +53,8 @@ PHALANX_VECTORIZED void run_backward(Bf16* dy, Bf16* gate_up, Rows rows) {
   backward(dy, gate_up, rows);
 }
 
-Rows rows_of(const at::Tensor& gate_up) {
+// Of the result.
+Rows half_rows_of(const at::Tensor& gate_up) {
   const std::int64_t width = gate_up.size(-1) / 2;
   check(gate_up.is_contiguous() && gate_up.size(-1) % 2 == 0,
         "swiglu: expected gate and up side by side, [..., 2 * width]");
@@ -66,7 +64,7 @@ Rows rows_of(const at::Tensor& gate_up) {
 }  // namespace
 
 at::Tensor swiglu(const at::Tensor& gate_up) {
-  const Rows rows = rows_of(gate_up);
+  const Rows rows = half_rows_of(gate_up);
   auto shape = gate_up.sizes().vec();
   shape.back() = rows.width;
   auto y = at::empty(shape, gate_up.options());
@@ -77,7 +75,7 @@ at::Tensor swiglu(const at::Tensor& gate_up) {
 }
 
 void swiglu_backward(at::Tensor& dy, at::Tensor& gate_up) {
-  const Rows rows = rows_of(gate_up);
+  const Rows rows = half_rows_of(gate_up);
   check(dy.is_contiguous() && dy.numel() == rows.count * rows.width,
         "swiglu: dy must have the shape of y");
   for_activation_type(gate_up, [&]<class T>(T) {
