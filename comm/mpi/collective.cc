@@ -11,12 +11,6 @@ constexpr std::size_t kShort = 8 << 10;
 // What a group holds of the others' data at once, and the least that is worth a message.
 constexpr std::size_t kStaging = 16 << 20, kLeastPiece = 16 << 10;
 
-std::vector<Subtree> single_ranks(int count) {
-  std::vector<Subtree> leaves;
-  for (int rank = 0; rank < count; ++rank) leaves.push_back({rank, rank + 1});
-  return leaves;
-}
-
 std::span<const std::byte> bytes_of(const ConstBuffer& buffer) {
   return {static_cast<const std::byte*>(buffer.data), buffer.bytes()};
 }
@@ -46,7 +40,7 @@ MpiCollectives::MpiCollectives(MpiEngine& engine, int rank, std::vector<MpiRoute
     : engine_(engine),
       rank_(rank),
       routes_(std::move(routes)),
-      plan_({0, size()}, single_ranks(size())) {}
+      plan_(ReductionPlan::of_ranks({0, size()})) {}
 
 Task MpiCollectives::run(MpiOperation& operation, const MpiCollective& collective) {
   switch (collective.operation) {
@@ -64,7 +58,7 @@ Task MpiCollectives::run(MpiOperation& operation, const MpiCollective& collectiv
 // Sends and receives what is due, and copies what this rank owes itself. Asks for it before it
 // waits.
 Task MpiCollectives::settle(MpiOperation& operation, Operation of, const DuesOf& dues) {
-  Exchange exchange(engine_.addresses());
+  MpiExchange exchange(engine_.addresses());
   for (int i = 1; i <= size(); ++i) {  // not all to the same one first
     const int member = (rank_ + i) % size();
     const auto [to, from] = dues(member);

@@ -37,10 +37,10 @@ class MpiOperation : public Work::State {
   bool done() const override { return outcome_.load() != Outcome::kPending; }
 
   // For the body: `co_await operation.all_done(exchange)`.
-  auto all_done(Exchange& exchange) {
+  auto all_done(MpiExchange& exchange) {
     struct Waiting {
       MpiOperation& operation;
-      Exchange& exchange;
+      MpiExchange& exchange;
       bool await_ready() { return exchange.advance(); }
       void await_suspend(std::coroutine_handle<> waiter) {
         operation.exchange_ = &exchange;
@@ -60,7 +60,7 @@ class MpiOperation : public Work::State {
   Body body_;  // owns what the task works on
   Task task_;
   bool begun_ = false;
-  Exchange* exchange_ = nullptr;  // that the task waits for
+  MpiExchange* exchange_ = nullptr;  // that the task waits for
   std::coroutine_handle<> waiter_;
   Recorder::Ticket record_;
   std::shared_ptr<MpiQueue> queue_;

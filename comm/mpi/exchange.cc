@@ -35,7 +35,7 @@ void in_parts(std::size_t bytes, Post post) {
 
 }  // namespace
 
-void Exchange::send(int peer, int tag, const std::byte* data, std::size_t bytes) {
+void MpiExchange::send(int peer, int tag, const std::byte* data, std::size_t bytes) {
   in_parts(bytes, [&](std::size_t offset, std::size_t count) {
     messages_.push_back({peer, count, false});
     require(MPI_Isend(data + offset, static_cast<int>(count), MPI_BYTE,
@@ -45,7 +45,7 @@ void Exchange::send(int peer, int tag, const std::byte* data, std::size_t bytes)
   });
 }
 
-void Exchange::receive(int peer, int tag, std::byte* data, std::size_t bytes) {
+void MpiExchange::receive(int peer, int tag, std::byte* data, std::size_t bytes) {
   in_parts(bytes, [&](std::size_t offset, std::size_t count) {
     messages_.push_back({peer, count, true});
     require(MPI_Irecv(data + offset, static_cast<int>(count), MPI_BYTE,
@@ -55,7 +55,7 @@ void Exchange::receive(int peer, int tag, std::byte* data, std::size_t bytes) {
   });
 }
 
-bool Exchange::advance() {
+bool MpiExchange::advance() {
   finished_.resize(requests_.size());
   statuses_.resize(requests_.size());
   int count = 0;
@@ -70,7 +70,7 @@ bool Exchange::advance() {
   return waits_for() < 0;
 }
 
-void Exchange::look_at(std::size_t index, const MPI_Status& status, bool failed) {
+void MpiExchange::look_at(std::size_t index, const MPI_Status& status, bool failed) {
   const Message& message = messages_[index];
   int error_class = MPI_SUCCESS;
   if (failed) MPI_Error_class(status.MPI_ERROR, &error_class);
@@ -85,7 +85,7 @@ void Exchange::look_at(std::size_t index, const MPI_Status& status, bool failed)
                  fmt::format("expected {} bytes, found {}", message.bytes, found)};
 }
 
-int Exchange::waits_for() const {
+int MpiExchange::waits_for() const {
   // Who has not spoken says more than who has not listened.
   int listener = -1;
   for (std::size_t i = 0; i < requests_.size(); ++i) {

@@ -13,12 +13,12 @@ namespace phalanx::comm {
 // they are named, in that order; between two ranks messages of one tag arrive in the order in which
 // both have named them. Buffers are in use until advance() has returned true; after a failure no
 // call of MPI may follow, and then nothing touches them either.
-class Exchange {
+class MpiExchange {
  public:
   // `addresses`: rank in MPI_COMM_WORLD by generation rank.
-  explicit Exchange(const std::vector<int>& addresses) : addresses_(addresses) {}
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
+  explicit MpiExchange(const std::vector<int>& addresses) : addresses_(addresses) {}
+  MpiExchange(const MpiExchange&) = delete;
+  MpiExchange& operator=(const MpiExchange&) = delete;
 
   void send(int peer, int tag, const std::byte* data, std::size_t bytes);
   void receive(int peer, int tag, std::byte* data, std::size_t bytes);

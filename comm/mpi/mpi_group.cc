@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/check.h"
+#include "comm/arguments.h"
 
 namespace phalanx::comm {
 namespace {
@@ -15,7 +15,7 @@ std::vector<std::size_t> offsets_of(std::span<const std::size_t> counts) {
 
 Task send_message(MpiOperation& operation, const MpiEngine& engine, MpiRoute route,
                   ConstBuffer data) {
-  Exchange exchange(engine.addresses());
+  MpiExchange exchange(engine.addresses());
   exchange.send(route.peer, route.tag(Operation::kSend), static_cast<const std::byte*>(data.data),
                 data.bytes());
   co_await operation.all_done(exchange);
@@ -23,7 +23,7 @@ Task send_message(MpiOperation& operation, const MpiEngine& engine, MpiRoute rou
 
 Task receive_message(MpiOperation& operation, const MpiEngine& engine, MpiRoute route,
                      Buffer data) {
-  Exchange exchange(engine.addresses());
+  MpiExchange exchange(engine.addresses());
   exchange.receive(route.peer, route.tag(Operation::kReceive), static_cast<std::byte*>(data.data),
                    data.bytes());
   co_await operation.all_done(exchange);
@@ -47,52 +47,44 @@ Work MpiGroup::all_reduce(Buffer data, Reduction reduction) {
 }
 
 Work MpiGroup::reduce_scatter(ConstBuffer data, Buffer result, Reduction reduction) {
-  check(data.count == result.count * routes_.size(),
-        "reduce_scatter: data holds size() slices of result.count");
+  check_reduce_scatter(*this, data, result);
   return start({Operation::kReduceScatter, data, result, reduction});
 }
 
 Work MpiGroup::all_gather(ConstBuffer data, Buffer result) {
-  check(result.count == data.count * routes_.size(),
-        "all_gather: result holds size() slices of data.count");
+  check_all_gather(*this, data, result);
   return start({Operation::kAllGather, data, result});
 }
 
 Work MpiGroup::broadcast(Buffer data, int root) {
+  check_broadcast(*this, root);
   return start({.operation = Operation::kBroadcast, .data = data, .result = data, .root = root});
 }
 
 Work MpiGroup::gather(ConstBuffer data, Buffer result, int root) {
-  check(result.count == (rank_ == root ? data.count * routes_.size() : 0),
-        "gather: on the root, result holds size() slices of data.count, elsewhere nothing");
+  check_gather(*this, data, result, root);
   return start({.operation = Operation::kGather, .data = data, .result = result, .root = root});
 }
 
 Work MpiGroup::scatter(ConstBuffer data, Buffer result, int root) {
-  check(data.count == (rank_ == root ? result.count * routes_.size() : 0),
-        "scatter: on the root, data holds size() slices of result.count, elsewhere nothing");
+  check_scatter(*this, data, result, root);
   return start({.operation = Operation::kScatter, .data = data, .result = result, .root = root});
 }
 
 Work MpiGroup::all_to_all(ConstBuffer data, std::span<const std::size_t> send_counts, Buffer result,
                           std::span<const std::size_t> receive_counts) {
-  check(send_counts.size() == routes_.size() && receive_counts.size() == routes_.size(),
-        "all_to_all: a count for each rank of the group");
+  check_all_to_all(*this, data, send_counts, result, receive_counts);
   MpiCollective collective{.operation = Operation::kAllToAll,
                            .data = data,
                            .result = result,
                            .send_offsets = offsets_of(send_counts),
                            .receive_offsets = offsets_of(receive_counts)};
-  check(collective.send_offsets.back() == data.count &&
-            collective.receive_offsets.back() == result.count,
-        "all_to_all: data and result hold a slice for each rank");
   return start(std::move(collective));
 }
 
 Work MpiGroup::barrier() { return start({Operation::kBarrier}); }
 
 Work MpiGroup::start(MpiCollective collective) {
-  check(collective.root >= 0 && collective.root < size(), "the root is a rank of the group");
   const std::lock_guard lock(mutex_);
   const OperationInfo info{collective.operation, 0, index_, collective.data.bytes()};
   return submit(
@@ -103,7 +95,7 @@ Work MpiGroup::start(MpiCollective collective) {
 }
 
 Work MpiGroup::send(ConstBuffer data, int peer) {
-  check(peer >= 0 && peer < size() && peer != rank_, "send: the peer is another rank of the group");
+  check_send(*this, peer);
   const std::lock_guard lock(mutex_);
   const MpiRoute route = routes_[static_cast<std::size_t>(peer)];
   return submit({Operation::kSend, 0, index_, data.bytes(), route.peer}, sends_[peer],
@@ -113,8 +105,7 @@ Work MpiGroup::send(ConstBuffer data, int peer) {
 }
 
 Work MpiGroup::receive(Buffer data, int peer) {
-  check(peer >= 0 && peer < size() && peer != rank_,
-        "receive: the peer is another rank of the group");
+  check_receive(*this, peer);
   const std::lock_guard lock(mutex_);
   const MpiRoute route = routes_[static_cast<std::size_t>(peer)];
   return submit({Operation::kReceive, 0, index_, data.bytes(), route.peer}, receives_[peer],

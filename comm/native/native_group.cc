@@ -1,9 +1,9 @@
 #include "comm/native/native_group.h"
 
-#include <numeric>
 #include <utility>
 
 #include "base/check.h"
+#include "comm/arguments.h"
 
 namespace phalanx::comm {
 namespace {
@@ -26,14 +26,8 @@ GroupMembers find_members(const Engine& engine, const std::vector<int>& ranks) {
   return members;
 }
 
-const std::byte* bytes_of(ConstBuffer buffer) {
-  return static_cast<const std::byte*>(buffer.data);
-}
+const std::byte* bytes_of(ConstBuffer buffer) { return static_cast<const std::byte*>(buffer.data); }
 std::byte* bytes_of(Buffer buffer) { return static_cast<std::byte*>(buffer.data); }
-
-std::size_t sum_of(std::span<const std::size_t> counts) {
-  return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
-}
 
 }  // namespace
 
@@ -63,8 +57,7 @@ Work NativeGroup::all_reduce(Buffer data, Reduction reduction) {
 }
 
 Work NativeGroup::reduce_scatter(ConstBuffer data, Buffer result, Reduction reduction) {
-  check(data.type == result.type && data.count == result.count * members_.ranks.size(),
-        "reduce_scatter: data holds size() slices of result.count elements of its type");
+  check_reduce_scatter(*this, data, result);
   return start({.operation = Operation::kReduceScatter,
                 .reduction = reduction,
                 .type = data.type,
@@ -75,8 +68,7 @@ Work NativeGroup::reduce_scatter(ConstBuffer data, Buffer result, Reduction redu
 }
 
 Work NativeGroup::all_gather(ConstBuffer data, Buffer result) {
-  check(data.type == result.type && result.count == data.count * members_.ranks.size(),
-        "all_gather: result holds size() slices of data.count elements of its type");
+  check_all_gather(*this, data, result);
   return start({.operation = Operation::kAllGather,
                 .type = data.type,
                 .input = bytes_of(data),
@@ -86,7 +78,7 @@ Work NativeGroup::all_gather(ConstBuffer data, Buffer result) {
 }
 
 Work NativeGroup::broadcast(Buffer data, int root) {
-  check(root >= 0 && root < size(), "broadcast: the root is a rank of the group");
+  check_broadcast(*this, root);
   return start({.operation = Operation::kBroadcast,
                 .type = data.type,
                 .root = root,
@@ -96,10 +88,7 @@ Work NativeGroup::broadcast(Buffer data, int root) {
 }
 
 Work NativeGroup::gather(ConstBuffer data, Buffer result, int root) {
-  check(root >= 0 && root < size(), "gather: the root is a rank of the group");
-  check(rank() != root ||
-            (data.type == result.type && result.count == data.count * members_.ranks.size()),
-        "gather: the root's result holds size() slices of data.count elements of its type");
+  check_gather(*this, data, result, root);
   return start({.operation = Operation::kGather,
                 .type = data.type,
                 .root = root,
@@ -109,10 +98,7 @@ Work NativeGroup::gather(ConstBuffer data, Buffer result, int root) {
 }
 
 Work NativeGroup::scatter(ConstBuffer data, Buffer result, int root) {
-  check(root >= 0 && root < size(), "scatter: the root is a rank of the group");
-  check(rank() != root ||
-            (data.type == result.type && data.count == result.count * members_.ranks.size()),
-        "scatter: the root's data holds size() slices of result.count elements of its type");
+  check_scatter(*this, data, result, root);
   return start({.operation = Operation::kScatter,
                 .type = result.type,
                 .root = root,
@@ -124,14 +110,7 @@ Work NativeGroup::scatter(ConstBuffer data, Buffer result, int root) {
 
 Work NativeGroup::all_to_all(ConstBuffer data, std::span<const std::size_t> send_counts,
                              Buffer result, std::span<const std::size_t> receive_counts) {
-  check(data.type == result.type, "all_to_all: data and result are of one type");
-  check(send_counts.size() == members_.ranks.size() &&
-            receive_counts.size() == members_.ranks.size() && sum_of(send_counts) == data.count &&
-            sum_of(receive_counts) == result.count,
-        "all_to_all: data and result hold a slice for each rank, of the counts' elements");
-  check(send_counts[static_cast<std::size_t>(rank())] ==
-            receive_counts[static_cast<std::size_t>(rank())],
-        "all_to_all: a rank receives from itself what it sends");
+  check_all_to_all(*this, data, send_counts, result, receive_counts);
   return start({.operation = Operation::kAllToAll,
                 .type = data.type,
                 .input = bytes_of(data),
@@ -145,8 +124,8 @@ Work NativeGroup::barrier() { return start({.operation = Operation::kBarrier}); 
 // Makes room in the node's memory now, where the caller can still be told that there is none.
 void NativeGroup::prepare(const Collective& collective) {
   if (collective.is_pairwise()) return pairwise_.prepare(collective);
-  const bool in_place = collective.is_short() ||
-                        engine_->memory().holds(collective.input, collective.input_bytes());
+  const bool in_place =
+      collective.is_short() || engine_->memory().holds(collective.input, collective.input_bytes());
   if (collective.count > 0 && (!members_.placement.one_node() || !in_place))
     meeting_.ensure_staging();
 }
@@ -165,8 +144,7 @@ Work NativeGroup::start(Collective collective) {
 }
 
 Work NativeGroup::send(ConstBuffer data, int peer) {
-  check(peer >= 0 && peer < size() && peer != rank(),
-        "send: the peer is another rank of the group");
+  check_send(*this, peer);
   const std::lock_guard lock(mutex_);
   messages_.prepare_send(peer);
   Line& line = sends_[peer];
@@ -179,8 +157,7 @@ Work NativeGroup::send(ConstBuffer data, int peer) {
 }
 
 Work NativeGroup::receive(Buffer data, int peer) {
-  check(peer >= 0 && peer < size() && peer != rank(),
-        "receive: the peer is another rank of the group");
+  check_receive(*this, peer);
   const std::lock_guard lock(mutex_);
   Line& line = receives_[peer];
   auto body = [self = shared_from_this(), data, peer, sequence = ++line.sequence](Strand& strand) {

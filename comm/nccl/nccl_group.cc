@@ -1,8 +1,6 @@
 #include "comm/nccl/nccl_group.h"
 
-#include <numeric>
-
-#include "base/check.h"
+#include "comm/arguments.h"
 
 namespace phalanx::comm::nccl {
 namespace {
@@ -76,8 +74,7 @@ Work NcclGroup::all_reduce(Buffer data, Reduction reduction) {
 }
 
 Work NcclGroup::reduce_scatter(ConstBuffer data, Buffer result, Reduction reduction) {
-  check(data.type == result.type && data.count == result.count * ranks_.size(),
-        "reduce_scatter: data holds size() slices of result.count");
+  check_reduce_scatter(*this, data, result);
   return start(
       Operation::kReduceScatter, data.bytes(), [=](ncclComm_t communicator, cudaStream_t to) {
         return ncclReduceScatter(data.data, result.data, result.count, nccl_type(data.type),
@@ -86,8 +83,7 @@ Work NcclGroup::reduce_scatter(ConstBuffer data, Buffer result, Reduction reduct
 }
 
 Work NcclGroup::all_gather(ConstBuffer data, Buffer result) {
-  check(data.type == result.type && result.count == data.count * ranks_.size(),
-        "all_gather: result holds size() slices of data.count");
+  check_all_gather(*this, data, result);
   return start(Operation::kAllGather, data.bytes(), [=](ncclComm_t communicator, cudaStream_t to) {
     return ncclAllGather(data.data, result.data, data.count, nccl_type(data.type), communicator,
                          to);
@@ -95,7 +91,7 @@ Work NcclGroup::all_gather(ConstBuffer data, Buffer result) {
 }
 
 Work NcclGroup::broadcast(Buffer data, int root) {
-  check(root >= 0 && root < size(), "broadcast: the root is a rank of the group");
+  check_broadcast(*this, root);
   return start(Operation::kBroadcast, data.bytes(), [=](ncclComm_t communicator, cudaStream_t to) {
     return ncclBroadcast(data.data, data.data, data.count, nccl_type(data.type), root, communicator,
                          to);
@@ -103,39 +99,24 @@ Work NcclGroup::broadcast(Buffer data, int root) {
 }
 
 Work NcclGroup::gather(ConstBuffer data, Buffer result, int root) {
-  check(root >= 0 && root < size(), "gather: the root is a rank of the group");
+  check_gather(*this, data, result, root);
   std::vector<Part> out, in;
   add(out, data.data, data.bytes(), root);
-  if (rank() == root) {
-    check(data.type == result.type && result.count == data.count * ranks_.size(),
-          "gather: on the root, result holds size() slices of data.count");
-    in = slices(result, std::vector(ranks_.size(), data.count));
-  }
+  if (rank() == root) in = slices(result, std::vector(ranks_.size(), data.count));
   return start(Operation::kGather, data.bytes(), exchange(std::move(out), std::move(in)));
 }
 
 Work NcclGroup::scatter(ConstBuffer data, Buffer result, int root) {
-  check(root >= 0 && root < size(), "scatter: the root is a rank of the group");
+  check_scatter(*this, data, result, root);
   std::vector<Part> out, in;
   add(in, result.data, result.bytes(), root);
-  if (rank() == root) {
-    check(data.type == result.type && data.count == result.count * ranks_.size(),
-          "scatter: on the root, data holds size() slices of result.count");
-    out = slices(data, std::vector(ranks_.size(), result.count));
-  }
+  if (rank() == root) out = slices(data, std::vector(ranks_.size(), result.count));
   return start(Operation::kScatter, result.bytes(), exchange(std::move(out), std::move(in)));
 }
 
 Work NcclGroup::all_to_all(ConstBuffer data, std::span<const std::size_t> send_counts,
                            Buffer result, std::span<const std::size_t> receive_counts) {
-  const auto total = [](std::span<const std::size_t> counts) {
-    return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
-  };
-  check(send_counts.size() == ranks_.size() && receive_counts.size() == ranks_.size(),
-        "all_to_all: a count for each rank");
-  check(data.type == result.type && total(send_counts) == data.count &&
-            total(receive_counts) == result.count,
-        "all_to_all: the counts add up to the buffers' elements");
+  check_all_to_all(*this, data, send_counts, result, receive_counts);
   return start(Operation::kAllToAll, data.bytes(),
                exchange(slices(data, send_counts), slices(result, receive_counts)));
 }
@@ -165,8 +146,7 @@ NcclGroup::Line& NcclGroup::line(int from, int to) {
 }
 
 Work NcclGroup::send(ConstBuffer data, int peer) {
-  check(peer >= 0 && peer < size() && peer != rank(),
-        "send: the peer is another rank of the group");
+  check_send(*this, peer);
   const std::lock_guard lock(mutex_);
   Line& out = line(rank(), peer);
   std::vector<Part> parts;
@@ -177,8 +157,7 @@ Work NcclGroup::send(ConstBuffer data, int peer) {
 }
 
 Work NcclGroup::receive(Buffer data, int peer) {
-  check(peer >= 0 && peer < size() && peer != rank(),
-        "receive: the peer is another rank of the group");
+  check_receive(*this, peer);
   const std::lock_guard lock(mutex_);
   Line& in = line(peer, rank());
   std::vector<Part> parts;
