@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -27,6 +28,15 @@ class Endpoint {
   // not needed after a failure.
   virtual void leave() {}
 };
+
+// For backends that can do all of it.
+inline constexpr std::array kAllTypes{
+    ElementType::kFloat32, ElementType::kFloat64, ElementType::kBFloat16, ElementType::kFloat16,
+    ElementType::kInt32,   ElementType::kInt64,   ElementType::kUInt8};
+inline constexpr std::array kAllOperations{
+    Operation::kAllReduce, Operation::kReduceScatter, Operation::kAllGather, Operation::kBroadcast,
+    Operation::kGather,    Operation::kScatter,       Operation::kAllToAll,  Operation::kSend,
+    Operation::kReceive,   Operation::kBarrier};
 
 // What a backend can do, as data: callers ask this and never for its name.
 struct Backend {

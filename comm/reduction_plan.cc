@@ -22,6 +22,12 @@ ReductionPlan::ReductionPlan(Subtree tree, std::span<const Subtree> leaves)
   plan(tree, leaves, leaf_at, 0);
 }
 
+ReductionPlan ReductionPlan::of_ranks(Subtree tree) {
+  std::vector<Subtree> leaves;
+  for (int rank = tree.begin; rank < tree.end; ++rank) leaves.push_back({rank, rank + 1});
+  return {tree, leaves};
+}
+
 // Returns the operand that will hold the reduction of `tree`. A temporary per depth is enough: the
 // left one waits while the right one is made.
 int ReductionPlan::plan(Subtree tree, std::span<const Subtree> leaves, const LeafAt& leaf_at,
@@ -38,8 +44,7 @@ int ReductionPlan::plan(Subtree tree, std::span<const Subtree> leaves, const Lea
   return result;
 }
 
-void ReductionPlan::run(Reduction reduction, Types types,
-                        std::span<const std::byte* const> leaves,
+void ReductionPlan::run(Reduction reduction, Types types, std::span<const std::byte* const> leaves,
                         std::span<std::byte* const> results, std::size_t count) const {
   check(static_cast<int>(leaves.size()) == leaves_, "a reduction got another number of leaves");
   struct alignas(64) Temporary {

@@ -14,6 +14,8 @@ namespace phalanx::comm {
 class ReductionPlan {
  public:
   ReductionPlan(Subtree tree, std::span<const Subtree> leaves);
+  // A leaf for each rank of `tree`, in their order.
+  static ReductionPlan of_ranks(Subtree tree);
 
   // What the leaves and the results hold: both of an element type or its accumulation type
   // (comm/combine.h), in which everything between them is kept. So a result is rounded once.

@@ -6,18 +6,6 @@
 namespace phalanx::comm {
 namespace {
 
-std::vector<Subtree> single_ranks(int count) {
-  std::vector<Subtree> ranks;
-  for (int rank = 0; rank < count; ++rank) ranks.push_back({rank, rank + 1});
-  return ranks;
-}
-
-ReductionPlan plan_of_ranks(Subtree tree) {
-  std::vector<Subtree> leaves;
-  for (int rank = tree.begin; rank < tree.end; ++rank) leaves.push_back({rank, rank + 1});
-  return {tree, leaves};
-}
-
 ReductionPlan plan_of_top(const std::vector<std::vector<Subtree>>& by_node, int ranks) {
   std::vector<Subtree> leaves;
   for (const auto& subtrees : by_node)
@@ -33,12 +21,11 @@ Exchange::Exchange(Engine& engine, const GroupMembers& members, std::uint64_t ke
       channel_(key),
       subtrees_(subtrees_of_nodes(members.placement)),
       top_(plan_of_top(subtrees_, static_cast<int>(members.ranks.size()))),
-      whole_({0, static_cast<int>(members.ranks.size())},
-             single_ranks(static_cast<int>(members.ranks.size()))),
+      whole_(ReductionPlan::of_ranks({0, members.size()})),
       sent_(members.placement.nodes.size()),
       received_(members.placement.nodes.size()) {
   for (const Subtree& tree : subtrees_[static_cast<std::size_t>(own_node())])
-    own_plans_.push_back(plan_of_ranks(tree));
+    own_plans_.push_back(ReductionPlan::of_ranks(tree));
 }
 
 int Exchange::lanes(const Collective& collective) const {
@@ -128,8 +115,8 @@ void Exchange::reduce_own(const Collective& collective, const std::vector<View>&
       if (here[member] >= tree.begin && here[member] < tree.end)
         leaves.push_back(inputs[member].at(slice, range.begin));
     std::byte* const into = partials + t * range.size() * element_size(partial);
-    own_plans_[t].run(collective.reduction, {collective.type, partial}, leaves,
-                      std::span(&into, 1), range.size());
+    own_plans_[t].run(collective.reduction, {collective.type, partial}, leaves, std::span(&into, 1),
+                      range.size());
   }
 }
 

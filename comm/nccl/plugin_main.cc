@@ -52,19 +52,12 @@ std::unique_ptr<Endpoint> open_nccl(const std::string& host) {
 }
 
 constexpr std::array kCuda{Device::kCuda};
-constexpr std::array kTypes{ElementType::kFloat32, ElementType::kFloat64, ElementType::kBFloat16,
-                            ElementType::kFloat16, ElementType::kInt32,   ElementType::kInt64,
-                            ElementType::kUInt8};
-constexpr std::array kOperations{
-    Operation::kAllReduce, Operation::kReduceScatter, Operation::kAllGather, Operation::kBroadcast,
-    Operation::kGather,    Operation::kScatter,       Operation::kAllToAll,  Operation::kSend,
-    Operation::kReceive,   Operation::kBarrier};
 
 constexpr Backend kNccl{"nccl",
                         "NVIDIA's NCCL, between GPUs",
                         kCuda,
-                        kTypes,
-                        kOperations,
+                        kAllTypes,
+                        kAllOperations,
                         Backend::Reforming::kInProcess,
                         Backend::Sums::kAnyOrder,
                         false,
