@@ -58,7 +58,7 @@ struct ConstBuffer {
   ConstBuffer(const void* data, std::size_t count, ElementType type)
       : data(data), count(count), type(type) {}
   template <Elements Range>
-  ConstBuffer(Range&& elements)
+  ConstBuffer(const Range& elements)
       : ConstBuffer(std::ranges::data(elements), std::ranges::size(elements),
                     ElementTypeOf<std::ranges::range_value_t<Range>>::value) {}
 
@@ -73,8 +73,9 @@ struct ConstBuffer {
 struct Buffer {
   Buffer() = default;
   Buffer(void* data, std::size_t count, ElementType type) : data(data), count(count), type(type) {}
+  // A temporary span is as good as a named vector; a Buffer is no range and is copied.
   template <WritableElements Range>
-  Buffer(Range&& elements)
+  Buffer(Range&& elements)  // NOLINT(bugprone-forwarding-reference-overload)
       : Buffer(std::ranges::data(elements), std::ranges::size(elements),
                ElementTypeOf<std::ranges::range_value_t<Range>>::value) {}
   operator ConstBuffer() const { return {data, count, type}; }
