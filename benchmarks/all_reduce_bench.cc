@@ -1,6 +1,7 @@
 // Measures all_reduce of the native backend: one process per rank, buffers in registered memory.
 // Prints a line of JSON per size: times in microseconds of the slowest rank per repetition; bus
 // bandwidth is 2 (n-1)/n bytes / median time, as nccl-tests defines it.
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,8 +97,20 @@ void measure(const Options& options, Group& group, std::size_t bytes) {
   if (group.rank() == 0) report(options, bytes, times, back_to_back);
 }
 
+// A core for each rank where there are enough, as mpirun binds them.
+void bind_to_core(const Options& options, int rank) {
+  cpu_set_t all, own;
+  CPU_ZERO(&own);
+  if (::sched_getaffinity(0, sizeof all, &all) != 0 || options.ranks > CPU_COUNT(&all)) return;
+  int core = 0;
+  for (int free = rank; !CPU_ISSET(core, &all) || free-- > 0;) ++core;
+  CPU_SET(core, &own);
+  (void)::sched_setaffinity(0, sizeof own, &own);
+}
+
 int run_rank(const Options& options, int rank, Shared& shared,
              const std::vector<FileDescriptor>& memories) {
+  bind_to_core(options, rank);
   Listener listener("127.0.0.1");
   const auto communicator =
       make_native_communicator(membership_of(options, rank, shared, listener, memories), listener);

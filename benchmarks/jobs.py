@@ -45,7 +45,7 @@ MODELS = {
 }
 
 
-def write_job(folder, name, ranks, steps, checkpoint_every=0, precision="fp32", lr=LR):
+def write_job(folder, name, ranks, steps, checkpoint_every=0, precision="fp32", lr=LR, nodes=1):
     """The job file of model `name` in `folder`; its output is `folder`/output."""
     model = MODELS[name]
     shape = {key: value for key, value in vars(model).items() if key not in ("micro_batch", "accumulation")}
@@ -62,7 +62,7 @@ def write_job(folder, name, ranks, steps, checkpoint_every=0, precision="fp32", 
             "lr_schedule": {"min_lr": lr},
         },
         "checkpoint": {"every": checkpoint_every, "keep": 1},
-        "launch": {"ranks_per_node": ranks},
+        "launch": {"ranks_per_node": ranks // nodes, "emulate_nodes": nodes},
         "output": str(folder / "output"),
     }
     path = folder / "job.yaml"

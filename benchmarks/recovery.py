@@ -6,9 +6,9 @@ from torchrun_job import TorchrunJob
 ENDLESS = 1_000_000  # steps
 
 
-def phalanx_recovery(ranks):
-    with PhalanxJob("tiny", ranks, ENDLESS) as job:
-        job.wait_for(lambda: len(job.steps) >= 20)
+def phalanx_recovery(ranks, nodes=1, warm_up=20):
+    with PhalanxJob("tiny", ranks, ENDLESS, nodes=nodes) as job:
+        job.wait_for(lambda: len(job.steps) >= warm_up)
         victim = job.worker_pids()[-1]
         job.poll()
         generation = job.steps[-1]["generation"]

@@ -11,6 +11,7 @@ import time
 import all_reduce
 import checkpoint
 import recovery
+import scale
 import startup
 import table
 import training
@@ -27,6 +28,7 @@ def load():
 SECTIONS = {
     "startup": lambda repetitions: startup.measure(repetitions=repetitions),
     "recovery": lambda repetitions: recovery.measure(repetitions=repetitions),
+    "scale": lambda repetitions: scale.measure(repetitions=repetitions),
     "training": lambda repetitions: training.measure("S", "fp32", steps=6, repetitions=repetitions),
     "training-bf16": lambda repetitions: training.measure("S", "bf16", steps=6, repetitions=repetitions),
     "training-large": lambda _: training.measure("M", "fp32", steps=3, repetitions=1),

@@ -14,9 +14,9 @@ struct HeadCounts {
 
 // Causal attention:  out = softmax(q k^T / sqrt(head_width), positions that the query sees) v
 // q and out [sequences, length, query * head_width], k and v [sequences, length, key_value *
-// head_width], contiguous. A query sees its own position and those before it, back to
-// `first_visible` of its position (int64 [sequences, length], never decreasing and never beyond the
-// position: where its document begins) or, when undefined, all.
+// head_width]; rows of q, k and v may be parts of longer ones. A query sees its own position and
+// those before it, back to `first_visible` of its position (int64 [sequences, length], never
+// decreasing and never beyond the position: where its document begins) or, when undefined, all.
 //
 // The scores exist only as tiles in the cache, normalised as they come, and are computed again in
 // the backward pass from log_sum_exp [sequences, query, length] (Dao et al. 2022), so memory grows

@@ -13,9 +13,6 @@ at::Tensor linear_plus(const at::Tensor& x, const at::Tensor& weight, const at::
 // dx = dy weight.
 at::Tensor linear_backward_input(const at::Tensor& dy, const at::Tensor& weight);
 
-// dx += dy weight.
-void add_linear_backward_input(const at::Tensor& dy, const at::Tensor& weight, at::Tensor& dx);
-
 // dweight += dy^T x, straight into the caller's memory; fp32 where these are bf16.
 void add_linear_backward_weight(const at::Tensor& dy, const at::Tensor& x, at::Tensor dweight);
 

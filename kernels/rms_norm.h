@@ -16,12 +16,12 @@ RmsNorm rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 
 // The gradients: `dx` is that of x plus `residual` (the gradient that goes around the norm, same
 // shape as x; undefined for none), `dweight` [width] what the caller adds to the weight's gradient.
+// `dy` becomes y, the same bits, so that nobody has to keep y until the pass that needs both.
 struct RmsNormGradient {
   at::Tensor dx;
   at::Tensor dweight;
 };
-RmsNormGradient rms_norm_backward(const at::Tensor& dy, const at::Tensor& x,
-                                  const at::Tensor& weight, const at::Tensor& inverse_rms,
-                                  const at::Tensor& residual);
+RmsNormGradient rms_norm_backward(at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
+                                  const at::Tensor& inverse_rms, const at::Tensor& residual);
 
 }  // namespace phalanx::kernels

@@ -16,8 +16,8 @@ namespace phalanx::kernels {
 at::Tensor rope_table(std::int64_t first_position, std::int64_t length, std::int64_t head_width,
                       double theta, at::ScalarType type);
 
-// Turns x [sequences, length, heads * head_width], contiguous, in place; the table may be longer
-// than x, and is fp32 where x is bf16.
+// Turns x [sequences, length, heads * head_width] in place; rows may be parts of longer ones. The
+// table may be longer than x, and is fp32 where x is bf16.
 void rope(at::Tensor& x, const at::Tensor& table);
 
 // The gradient: turns dx back, in place.

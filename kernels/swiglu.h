@@ -4,11 +4,13 @@
 
 namespace phalanx::kernels {
 
-// The gated unit of SwiGLU (Shazeer 2020): silu(gate) * up, silu(g) = g / (1 + e^-g). Same shapes,
-// contiguous.
-at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
+// The gated unit of SwiGLU (Shazeer 2020): silu(gate) * up, silu(g) = g / (1 + e^-g). `gate_up`
+// [..., 2 * width], contiguous: gate in the first half of every row, up in the second; the result
+// is [..., width].
+at::Tensor swiglu(const at::Tensor& gate_up);
 
-// The gradients, in place: `gate` and `up` hold their own gradients afterwards.
-void swiglu_backward(const at::Tensor& dy, at::Tensor& gate, at::Tensor& up);
+// The gradients, in place: `gate_up` holds its own afterwards, and `dy` becomes what swiglu() gave,
+// the same bits, so that nobody has to keep that until the pass that needs both.
+void swiglu_backward(at::Tensor& dy, at::Tensor& gate_up);
 
 }  // namespace phalanx::kernels

@@ -16,9 +16,11 @@ std::int64_t aligned(std::int64_t elements) {
 FlatLayout flat_layout(const std::vector<TensorSpec>& specs) {
   FlatLayout layout;
   for (const auto& spec : specs) {
+    if (!spec.joined) layout.elements = aligned(layout.elements);
     layout.offsets.push_back(layout.elements);
-    layout.elements += aligned(spec.elements());
+    layout.elements += spec.elements();
   }
+  layout.elements = aligned(layout.elements);
   return layout;
 }
 
@@ -26,17 +28,21 @@ std::vector<Bucket> gradient_buckets(const std::vector<TensorSpec>& specs,
                                      std::int64_t target_bytes) {
   const FlatLayout flat = flat_layout(specs);
   std::vector<Bucket> buckets;
-  for (std::size_t i = specs.size(); i-- > 0;) {
-    const std::int64_t elements = aligned(specs[i].elements());
+  std::int64_t end = flat.elements;
+  for (std::size_t last = specs.size(); last > 0;) {
+    std::size_t first = last - 1;
+    while (specs[first].joined) --first;
+    const std::int64_t elements = end - flat.offsets[first];
     const bool full =
         buckets.empty() ||
         (buckets.back().elements + elements) * std::int64_t{sizeof(float)} > target_bytes;
-    if (full) buckets.push_back({i, 0, flat.offsets[i], 0});
+    if (full) buckets.push_back({});
     Bucket& bucket = buckets.back();
-    bucket.first = i;
-    ++bucket.count;
-    bucket.offset = flat.offsets[i];
+    bucket.first = first;
+    bucket.count += last - first;
+    bucket.offset = end = flat.offsets[first];
     bucket.elements += elements;
+    last = first;
   }
   return buckets;
 }

@@ -8,8 +8,8 @@
 namespace phalanx::layout {
 
 // Tensors one behind the other in one buffer, in the order of their specs. Each begins at a
-// multiple of 16 elements (64 bytes of fp32): matrix products give the same bits only for operands
-// that are aligned the same.
+// multiple of 16 elements (64 bytes of fp32), but one that is joined to the tensor before begins
+// where that ends.
 struct FlatLayout {
   std::vector<std::int64_t>
       offsets;  // elements; tensor i is [offsets[i], offsets[i] + specs[i].elements())
@@ -24,7 +24,7 @@ struct Bucket {
 };
 
 // Cuts the tensors between themselves into buckets of about `target_bytes` of fp32, in the order in
-// which a backward pass completes them: the last tensors first.
+// which a backward pass completes them: the last tensors first. Joined tensors share a bucket.
 std::vector<Bucket> gradient_buckets(const std::vector<TensorSpec>& specs,
                                      std::int64_t target_bytes);
 

@@ -21,6 +21,9 @@ struct TensorSpec {
   std::vector<std::int64_t> shape;  // row-major; a linear's weight is [outputs, inputs]
   Init init = Init::kNormal;
   bool decay = true;  // takes part in weight decay: matrices do, norms do not
+  // Continues the matrix of the tensor before it: one product computes with both, so they lie one
+  // behind the other without a gap and their gradients are complete together.
+  bool joined = false;
 
   std::int64_t elements() const;
   bool operator==(const TensorSpec&) const = default;

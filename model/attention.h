@@ -20,7 +20,9 @@ class Attention : public parallel::Block {
  private:
   kernels::HeadCounts heads_;
   double epsilon_;
-  parallel::Parameter norm_, query_, key_, value_, output_;
+  parallel::Parameter norm_;
+  parallel::Parameter projection_;  // to query, key and value, [heads + 2 * kv_heads, ...]
+  parallel::Parameter output_;
   at::Tensor positions_;  // rope_table
 };
 

@@ -10,9 +10,8 @@ namespace {
 enum Slot {
   kInput,
   kInverseRms,
-  kNormed,
-  kGate,  // its gradient once backward_input has run: so is the next
-  kUp,
+  kGateUp,  // side by side; their gradient once backward_input has run
+  kNormed,  // from backward_input on: so is the next
   kHidden,
   kNormGradient,
   kOutputGradient,
@@ -26,8 +25,7 @@ FeedForward::FeedForward(const config::Model& model, const std::string& layer,
     : Block(layer + ".ffn"),
       epsilon_(model.norm_epsilon),
       norm_(own(parameters, layer + ".ffn_norm.weight")),
-      gate_(own(parameters, name() + ".gate.weight")),
-      up_(own(parameters, name() + ".up.weight")),
+      gate_up_(own_joined(parameters, {name() + ".gate.weight", name() + ".up.weight"})),
       down_(own(parameters, name() + ".down.weight")) {}
 
 at::Tensor FeedForward::forward(const at::Tensor& x, parallel::Saved& saved) const {
@@ -35,20 +33,18 @@ at::Tensor FeedForward::forward(const at::Tensor& x, parallel::Saved& saved) con
   saved.assign(kSlots, {});
   saved[kInput] = x;
   saved[kInverseRms] = normed.inverse_rms;
-  saved[kNormed] = normed.y;
-  saved[kGate] = kernels::linear(normed.y, gate_.value);
-  saved[kUp] = kernels::linear(normed.y, up_.value);
-  saved[kHidden] = kernels::swiglu(saved[kGate], saved[kUp]);
-  return kernels::linear_plus(saved[kHidden], down_.value, x);
+  saved[kGateUp] = kernels::linear(normed.y, gate_up_.value);
+  return kernels::linear_plus(kernels::swiglu(saved[kGateUp]), down_.value, x);
 }
 
 at::Tensor FeedForward::backward_input(const at::Tensor& dy, parallel::Saved& saved) const {
-  const auto dhidden = kernels::linear_backward_input(dy, down_.value);
-  kernels::swiglu_backward(dhidden, saved[kGate], saved[kUp]);
-  auto dnormed = kernels::linear_backward_input(saved[kGate], gate_.value);
-  kernels::add_linear_backward_input(saved[kUp], up_.value, dnormed);
+  auto dhidden = kernels::linear_backward_input(dy, down_.value);
+  kernels::swiglu_backward(dhidden, saved[kGateUp]);
+  auto dnormed = kernels::linear_backward_input(saved[kGateUp], gate_up_.value);
   auto norm =
       kernels::rms_norm_backward(dnormed, saved[kInput], norm_.value, saved[kInverseRms], dy);
+  saved[kHidden] = dhidden;
+  saved[kNormed] = dnormed;
   saved[kNormGradient] = norm.dweight;
   saved[kOutputGradient] = dy;
   return norm.dx;
@@ -56,8 +52,7 @@ at::Tensor FeedForward::backward_input(const at::Tensor& dy, parallel::Saved& sa
 
 void FeedForward::backward_weight(parallel::Saved& saved) const {
   kernels::add_linear_backward_weight(saved[kOutputGradient], saved[kHidden], down_.gradient);
-  kernels::add_linear_backward_weight(saved[kUp], saved[kNormed], up_.gradient);
-  kernels::add_linear_backward_weight(saved[kGate], saved[kNormed], gate_.gradient);
+  kernels::add_linear_backward_weight(saved[kGateUp], saved[kNormed], gate_up_.gradient);
   norm_.gradient.add_(saved[kNormGradient]);
 }
 

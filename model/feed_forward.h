@@ -17,7 +17,9 @@ class FeedForward : public parallel::Block {
 
  private:
   double epsilon_;
-  parallel::Parameter norm_, gate_, up_, down_;
+  parallel::Parameter norm_;
+  parallel::Parameter gate_up_;  // [2 * ffn_width, width]
+  parallel::Parameter down_;
 };
 
 }  // namespace phalanx::model

@@ -19,14 +19,14 @@ at::Tensor Head::forward(const at::Tensor& x, parallel::Saved& saved) const {
   saved.assign(kSlots, {});
   saved[kInput] = x;
   saved[kInverseRms] = normed.inverse_rms;
-  saved[kNormed] = normed.y;
   return kernels::linear(normed.y, projection_.value);
 }
 
 at::Tensor Head::backward_input(const at::Tensor& dlogits, parallel::Saved& saved) const {
-  const auto dnormed = kernels::linear_backward_input(dlogits, projection_.value);
+  auto dnormed = kernels::linear_backward_input(dlogits, projection_.value);
   auto norm =
       kernels::rms_norm_backward(dnormed, saved[kInput], norm_.value, saved[kInverseRms], {});
+  saved[kNormed] = dnormed;
   saved[kNormGradient] = norm.dweight;
   saved[kOutputGradient] = dlogits;
   return norm.dx;

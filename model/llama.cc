@@ -1,11 +1,12 @@
 #include "model/llama.h"
 
 #include <ATen/ops/isfinite.h>
-#include <ATen/ops/zeros_like.h>
+#include <ATen/ops/zeros.h>
 
 #include <cmath>
 
 #include "kernels/cross_entropy.h"
+#include "layout/flat_layout.h"
 #include "layout/tensor_spec.h"
 #include "model/attention.h"
 #include "model/embedding.h"
@@ -102,8 +103,14 @@ std::optional<std::string> Llama::first_non_finite(const MicroBatch& batch) cons
 // they are.
 std::optional<std::string> Llama::first_non_finite_gradient(Activations& saved) const {
   parallel::Parameters parameters;
-  for (const auto& [name, parameter] : parameters_)
-    parameters[name] = {parameter.value, at::zeros_like(parameter.gradient)};
+  const auto specs = layout::tensor_specs(model_);
+  const auto layout = layout::flat_layout(specs);
+  const auto& like = parameters_.at(specs.front().name).gradient;
+  const auto gradients = at::zeros({layout.elements}, like.options());
+  for (std::size_t i = 0; i < specs.size(); ++i)
+    parameters[specs[i].name] = {
+        parameters_.at(specs[i].name).value,
+        gradients.narrow(0, layout.offsets[i], specs[i].elements()).view(specs[i].shape)};
   std::optional<std::string> first;
   Llama(model_, parameters).backward(saved, [&](const std::string& name) {
     if (!first && !finite(parameters.at(name).gradient)) first = "the gradient of " + name;

@@ -34,7 +34,8 @@ class Llama {
   using GradientReady = std::function<void(const std::string& tensor)>;
 
   // `model.vocab_size` is resolved. `parameters` holds every tensor of tensor_specs(model),
-  // contiguous, with gradients of the same shape unless nothing but loss() and logits() is called.
+  // contiguous and joined as the specifications say (layout::flat_layout), with gradients of the
+  // same shape unless nothing but loss() and logits() is called.
   Llama(const config::Model& model, parallel::Parameters parameters);
 
   // The sum of the tokens' losses, in nats.

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/from_blob.h>
 
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <vector>
@@ -57,7 +59,27 @@ class Block {
     return found->second;
   }
 
+  // The parameters called `names`, which become this block's, as one matrix of all their rows: each
+  // lies where the one before it ends (layout::TensorSpec::joined).
+  Parameter own_joined(const Parameters& all, std::initializer_list<std::string> names) {
+    Parameter joined;
+    for (const auto& name : names) {
+      const Parameter part = own(all, name);
+      joined = {join(joined.value, part.value, name), join(joined.gradient, part.gradient, name)};
+    }
+    return joined;
+  }
+
  private:
+  static at::Tensor join(const at::Tensor& rows, const at::Tensor& more, const std::string& name) {
+    if (!rows.defined() || !more.defined()) return more;
+    const auto* end = static_cast<const char*>(rows.const_data_ptr()) + rows.nbytes();
+    check(more.const_data_ptr() == end && more.scalar_type() == rows.scalar_type(),
+          "block: the parameter must lie behind the one it is joined to: " + name);
+    return at::from_blob(rows.data_ptr(), {rows.size(0) + more.size(0), rows.size(1)},
+                         rows.options());
+  }
+
   std::string name_;
   std::vector<std::string> parameters_;
 };

@@ -20,6 +20,7 @@ namespace phalanx::comm {
 
 class Engine;
 class PendingOperation;
+class Spin;
 
 // Operations that run one after another, in the order they were submitted.
 using OperationQueue = std::deque<std::shared_ptr<PendingOperation>>;
@@ -79,7 +80,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void run();
   void drive(const Stop& stop);
   void drive_once(std::unique_lock<std::mutex>& lock);
-  void guarded(const std::function<void()>& drive);
+  void look(const Stop& stop, Spin& spin);
+  template <typename Drive>
+  void guarded(const Drive& drive);
   bool pass();
   void sleep(const Stop& stop);
   bool something_to_do() const;

@@ -13,36 +13,49 @@ namespace {
 // How often a waiting rank shows that it lives and looks whether its peers do.
 constexpr Duration kTick = std::chrono::milliseconds(20);
 
+}  // namespace
+
 // The short time of looking before sleeping: a peer that runs answers within it. Where ranks share
 // cores, they are let run instead.
 class Spin {
  public:
   explicit Spin(bool crowded) : crowded_(crowded) {}
   void reset() { looks_ = 0; }
+  // Looking at the clock takes as long as looking at the peers.
+  bool worth_a_clock() const { return crowded_ || looks_ % 16 == 0; }
   bool again() {
     constexpr int kYields = 8;
-    constexpr Duration kLongest = std::chrono::microseconds(40);
+    constexpr Duration kLongest = std::chrono::microseconds(40), kAlone = kLongest / 16;
+    ++looks_;
     if (crowded_) {
-      if (++looks_ > kYields) return false;
+      if (looks_ > kYields) return false;
       ::sched_yield();
       return true;
     }
-    if (looks_++ == 0) end_ = Clock::now() + kLongest;
-    if (looks_ % 16 == 0) {
-      if (Clock::now() >= end_) return false;
-      ::sched_yield();  // the peer's thread may wait for this very core
-    }
     _mm_pause();
+    if (!worth_a_clock()) return true;
+    const TimePoint now = Clock::now();
+    if (looks_ == 16) begin_ = now;
+    if (now >= begin_ + kLongest) return false;
+    if (now >= begin_ + kAlone) ::sched_yield();  // the peer's thread may wait for this very core
     return true;
   }
 
  private:
   bool crowded_;
   int looks_ = 0;
-  TimePoint end_;
+  TimePoint begin_;
 };
 
-}  // namespace
+// A failure of the system's (no descriptors, no memory) while driving ends the generation.
+template <typename Drive>
+void Engine::guarded(const Drive& drive) {
+  try {
+    drive();
+  } catch (const std::exception& error) {
+    remember({CommError::Kind::kAborted, membership_.rank, error.what()});
+  }
+}
 
 void Engine::drive_once(std::unique_lock<std::mutex>& lock) {
   driving_ = true;
@@ -57,24 +70,19 @@ void Engine::drive(const Stop& stop) {
   Spin spin(crowded_);
   while (!stop())
     guarded([&] {
-      const bool moved = pass();
-      if (const TimePoint now = Clock::now(); now >= last_tick_ + kTick) tick(now);
-      if (moved) {
-        spin.reset();
-      } else if (!spin.again()) {
-        sleep(stop);
-      }
+      while (!stop()) look(stop, spin);
     });
   watch_.publish(-1);
 }
 
-// A failure of the system's (no descriptors, no memory) while driving ends the generation.
-void Engine::guarded(const std::function<void()>& drive) {
-  try {
-    drive();
-  } catch (const std::exception& error) {
-    remember({CommError::Kind::kAborted, membership_.rank, error.what()});
-  }
+void Engine::look(const Stop& stop, Spin& spin) {
+  const bool moved = pass();
+  if (moved || spin.worth_a_clock())
+    if (const TimePoint now = Clock::now(); now >= last_tick_ + kTick) tick(now);
+  if (moved)
+    spin.reset();
+  else if (!spin.again())
+    sleep(stop);
 }
 
 // True when something moved.

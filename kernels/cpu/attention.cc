@@ -1,7 +1,6 @@
 #include "kernels/attention.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 
 #include <algorithm>
 #include <limits>
@@ -19,17 +18,14 @@ struct Shape {
   std::int64_t sequences, length;
   HeadCounts heads;
   std::int64_t head_width;
-  const std::int64_t* first_visible;  // null: 0
+  std::int64_t query_stride, key_stride;  // of rows of q, and of k and v, in elements
+  const std::int64_t* first_visible;      // null: 0
 
   std::int64_t group() const { return heads.query / heads.key_value; }
-  std::int64_t query_stride() const { return heads.query * head_width; }
-  std::int64_t key_stride() const { return heads.key_value * head_width; }
-  // Where the first position of a head is, in elements.
-  std::int64_t query(std::int64_t sequence, std::int64_t head) const {
-    return sequence * length * query_stride() + head * head_width;
-  }
-  std::int64_t key(std::int64_t sequence, std::int64_t head) const {
-    return sequence * length * key_stride() + head * head_width;
+  std::int64_t out_stride() const { return heads.query * head_width; }
+  // Where the first position of a head is among rows of some stride, in elements.
+  std::int64_t at(std::int64_t sequence, std::int64_t head, std::int64_t stride) const {
+    return sequence * length * stride + head * head_width;
   }
   std::int64_t row(std::int64_t sequence, std::int64_t head) const {
     return (sequence * heads.query + head) * length;
@@ -332,7 +328,7 @@ void for_factors(const at::Tensor& q, const Shape& shape, const Function& functi
 
 Shape shape_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, HeadCounts heads,
                const at::Tensor& first_visible) {
-  check(q.dim() == 3 && q.is_contiguous() && k.is_contiguous() && v.is_contiguous() &&
+  check(are_rows(q) && are_rows(k) && are_rows(v) && k.stride(1) == v.stride(1) &&
             heads.query % heads.key_value == 0 && q.size(2) % heads.query == 0 &&
             k.sizes() == v.sizes() && k.size(0) == q.size(0) && k.size(1) == q.size(1) &&
             k.size(2) * heads.query == q.size(2) * heads.key_value,
@@ -342,7 +338,12 @@ Shape shape_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, He
             (first_visible.is_contiguous() && first_visible.scalar_type() == at::kLong &&
              first_visible.numel() == q.size(0) * q.size(1)),
         "attention: expected first_visible int64 [sequences, length]");
-  return {q.size(0), q.size(1), heads, q.size(2) / heads.query,
+  return {q.size(0),
+          q.size(1),
+          heads,
+          q.size(2) / heads.query,
+          q.stride(1),
+          k.stride(1),
           first_visible.defined() ? first_visible.const_data_ptr<std::int64_t>() : nullptr};
 }
 
@@ -351,21 +352,23 @@ Shape shape_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, He
 Attention attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, HeadCounts heads,
                     const at::Tensor& first_visible) {
   const Shape shape = shape_of(q, k, v, heads, first_visible);
-  Attention result{at::empty_like(q), at::empty({shape.sequences, heads.query, shape.length},
-                                                q.options().dtype(wide_type(q.scalar_type())))};
+  Attention result{at::empty(q.sizes(), q.options()),
+                   at::empty({shape.sequences, heads.query, shape.length},
+                             q.options().dtype(wide_type(q.scalar_type())))};
   for_factors(q, shape, [&]<class T, bool kPairs>(T, std::bool_constant<kPairs>) {
     Forward<T, kPairs> forward(shape);
     for (std::int64_t s = 0; s < shape.sequences; ++s)
       for (std::int64_t key_head = 0; key_head < heads.key_value; ++key_head) {
-        const std::int64_t key = shape.key(s, key_head);
-        forward.begin({k.const_data_ptr<T>() + key, shape.key_stride()},
-                      {v.const_data_ptr<T>() + key, shape.key_stride()});
+        const std::int64_t key = shape.at(s, key_head, shape.key_stride);
+        forward.begin({k.const_data_ptr<T>() + key, shape.key_stride},
+                      {v.const_data_ptr<T>() + key, shape.key_stride});
         for (std::int64_t i = 0; i < shape.group(); ++i) {
-          const std::int64_t head = key_head * shape.group() + i, query = shape.query(s, head);
-          forward.run({q.const_data_ptr<T>() + query, shape.query_stride()},
-                      shape.first_visible_of(s),
-                      {result.out.mutable_data_ptr<T>() + query, shape.query_stride()},
-                      result.log_sum_exp.mutable_data_ptr<Wide<T>>() + shape.row(s, head));
+          const std::int64_t head = key_head * shape.group() + i, stride = shape.out_stride();
+          forward.run(
+              {q.const_data_ptr<T>() + shape.at(s, head, shape.query_stride), shape.query_stride},
+              shape.first_visible_of(s),
+              {result.out.mutable_data_ptr<T>() + shape.at(s, head, stride), stride},
+              result.log_sum_exp.mutable_data_ptr<Wide<T>>() + shape.row(s, head));
         }
       }
   });
@@ -381,16 +384,19 @@ void attention_backward(const at::Tensor& dout, at::Tensor& q, at::Tensor& k, at
     Backward<T, kPairs> backward(shape);
     for (std::int64_t s = 0; s < shape.sequences; ++s)
       for (std::int64_t key_head = 0; key_head < heads.key_value; ++key_head) {
-        const std::int64_t key = shape.key(s, key_head), stride = shape.query_stride();
-        const Panel<T> keys{k.mutable_data_ptr<T>() + key, shape.key_stride()};
-        const Panel<T> values{v.mutable_data_ptr<T>() + key, shape.key_stride()};
+        const std::int64_t key = shape.at(s, key_head, shape.key_stride);
+        const Panel<T> keys{k.mutable_data_ptr<T>() + key, shape.key_stride};
+        const Panel<T> values{v.mutable_data_ptr<T>() + key, shape.key_stride};
         backward.begin({keys.data, keys.stride}, {values.data, values.stride});
         for (std::int64_t i = 0; i < shape.group(); ++i) {
-          const std::int64_t head = key_head * shape.group() + i, query = shape.query(s, head);
-          backward.run({q.mutable_data_ptr<T>() + query, stride}, shape.first_visible_of(s),
-                       {{dout.const_data_ptr<T>() + query, stride},
-                        {forward.out.const_data_ptr<T>() + query, stride},
-                        forward.log_sum_exp.const_data_ptr<Wide<T>>() + shape.row(s, head)});
+          const std::int64_t head = key_head * shape.group() + i, stride = shape.out_stride();
+          const std::int64_t out = shape.at(s, head, stride);
+          backward.run(
+              {q.mutable_data_ptr<T>() + shape.at(s, head, shape.query_stride), shape.query_stride},
+              shape.first_visible_of(s),
+              {{dout.const_data_ptr<T>() + out, stride},
+               {forward.out.const_data_ptr<T>() + out, stride},
+               forward.log_sum_exp.const_data_ptr<Wide<T>>() + shape.row(s, head)});
         }
         backward.end(keys, values);
       }

@@ -28,4 +28,10 @@ void for_activation_type(const at::Tensor& tensor, const Function& function) {
     for_element_type(tensor, function);
 }
 
+// Whether x is [sequences, length, width] with equal distances between rows, x.stride(1):
+// contiguous, or columns of what is.
+inline bool are_rows(const at::Tensor& x) {
+  return x.dim() == 3 && x.stride(2) == 1 && x.stride(0) == x.size(1) * x.stride(1);
+}
+
 }  // namespace phalanx::kernels

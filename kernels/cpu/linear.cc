@@ -38,18 +38,6 @@ void product(const at::Tensor& x, const at::Tensor& weight, int beta, at::Tensor
   });
 }
 
-// dx = dy weight + beta * dx
-void input_gradient(const at::Tensor& dy, const at::Tensor& weight, int beta, at::Tensor& dx) {
-  const std::int64_t outputs = weight.size(0), inputs = weight.size(1);
-  check_operands(dy, weight, outputs);
-  check_same_type(dy, weight);
-  for_activation_type(dy, [&]<class T>(T) {
-    gemm(rows_of(dy), inputs, outputs, Wide<T>(1), Matrix<const T>{dy.const_data_ptr<T>(), outputs},
-         Matrix<const T>{weight.const_data_ptr<T>(), inputs}, static_cast<Wide<T>>(beta),
-         Matrix<T>{dx.mutable_data_ptr<T>(), inputs});
-  });
-}
-
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight) {
@@ -65,13 +53,16 @@ at::Tensor linear_plus(const at::Tensor& x, const at::Tensor& weight, const at::
 }
 
 at::Tensor linear_backward_input(const at::Tensor& dy, const at::Tensor& weight) {
-  auto dx = empty_rows(dy, weight.size(1));
-  input_gradient(dy, weight, 0, dx);
+  const std::int64_t outputs = weight.size(0), inputs = weight.size(1);
+  check_operands(dy, weight, outputs);
+  check_same_type(dy, weight);
+  auto dx = empty_rows(dy, inputs);
+  for_activation_type(dy, [&]<class T>(T) {
+    gemm(rows_of(dy), inputs, outputs, Wide<T>(1), Matrix<const T>{dy.const_data_ptr<T>(), outputs},
+         Matrix<const T>{weight.const_data_ptr<T>(), inputs}, Wide<T>(0),
+         Matrix<T>{dx.mutable_data_ptr<T>(), inputs});
+  });
   return dx;
-}
-
-void add_linear_backward_input(const at::Tensor& dy, const at::Tensor& weight, at::Tensor& dx) {
-  input_gradient(dy, weight, 1, dx);
 }
 
 void add_linear_backward_weight(const at::Tensor& dy, const at::Tensor& x, at::Tensor dweight) {

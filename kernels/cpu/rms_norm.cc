@@ -31,7 +31,8 @@ PHALANX_INLINE void forward(const T* x, const Wide<T>* weight, Wide<T> epsilon, 
 
 template <class T>
 struct BackwardArguments {
-  const T *dy, *x, *residual;
+  T* dy;
+  const T *x, *residual;
   const Wide<T>*weight, *inverse_rms;
   T* dx;
   Wide<T>* dweight;
@@ -43,8 +44,8 @@ template <class T>
 PHALANX_INLINE void backward(BackwardArguments<T> a, Rows rows) {
   for (std::int64_t row = 0; row < rows.count; ++row) {
     const std::int64_t at = row * rows.width;
-    const T *dy = a.dy + at, *x = a.x + at, *residual = a.residual + at;
-    T* dx = a.dx + at;
+    const T *x = a.x + at, *residual = a.residual + at;
+    T *dy = a.dy + at, *dx = a.dx + at;
     const Wide<T> scale = a.inverse_rms[row];
     Wide<T> dot = 0;
 #pragma omp simd reduction(+ : dot)
@@ -56,6 +57,7 @@ PHALANX_INLINE void backward(BackwardArguments<T> a, Rows rows) {
       const Wide<T> around = a.residual == nullptr ? Wide<T>(0) : wide(residual[i]);
       dx[i] = rounded<T>(scale * (d * a.weight[i] - value * along) + around);
       a.dweight[i] += d * value * scale;
+      dy[i] = rounded<T>(value * scale * a.weight[i]);
     }
   }
 }
@@ -89,14 +91,13 @@ RmsNorm rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) 
   return result;
 }
 
-RmsNormGradient rms_norm_backward(const at::Tensor& dy, const at::Tensor& x,
-                                  const at::Tensor& weight, const at::Tensor& inverse_rms,
-                                  const at::Tensor& residual) {
+RmsNormGradient rms_norm_backward(at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
+                                  const at::Tensor& inverse_rms, const at::Tensor& residual) {
   const Rows rows{x.numel() / x.size(-1), x.size(-1)};
   check(dy.is_contiguous() && dy.numel() == x.numel(), "rms_norm: dy must have the shape of x");
   RmsNormGradient result{at::empty_like(x), at::zeros_like(weight)};
   for_activation_type(x, [&]<class T>(T) {
-    run(BackwardArguments<T>{dy.const_data_ptr<T>(), x.const_data_ptr<T>(),
+    run(BackwardArguments<T>{dy.mutable_data_ptr<T>(), x.const_data_ptr<T>(),
                              residual.defined() ? residual.const_data_ptr<T>() : nullptr,
                              weight.const_data_ptr<Wide<T>>(),
                              inverse_rms.const_data_ptr<Wide<T>>(), result.dx.mutable_data_ptr<T>(),

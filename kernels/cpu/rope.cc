@@ -9,15 +9,16 @@ namespace phalanx::kernels {
 namespace {
 
 struct Shape {
-  std::int64_t sequences, length, heads, head_width;
+  std::int64_t sequences, length, heads, head_width, stride;  // of a row, in elements
 };
 
 // `sign` is 1 to turn, -1 to turn back.
 template <class T>
-PHALANX_INLINE void turn(T* x, const Wide<T>* table, Wide<T> sign, Shape shape) {
+PHALANX_INLINE void turn(T* row, const Wide<T>* table, Wide<T> sign, Shape shape) {
   const std::int64_t half = shape.head_width / 2;
   for (std::int64_t s = 0; s < shape.sequences; ++s)
-    for (std::int64_t position = 0; position < shape.length; ++position) {
+    for (std::int64_t position = 0; position < shape.length; ++position, row += shape.stride) {
+      T* x = row;
       const Wide<T>* cosine = table + position * shape.head_width;
       const Wide<T>* sine = cosine + half;
       for (std::int64_t head = 0; head < shape.heads; ++head, x += shape.head_width) {
@@ -43,12 +44,11 @@ PHALANX_VECTORIZED void run(double* x, const double* table, double sign, Shape s
 
 void turn_all(at::Tensor& x, const at::Tensor& table, int sign) {
   const std::int64_t head_width = table.size(1);
-  check(x.dim() == 3 && x.is_contiguous() && x.size(2) % head_width == 0 &&
-            x.size(1) <= table.size(0),
+  check(are_rows(x) && x.size(2) % head_width == 0 && x.size(1) <= table.size(0),
         "rope: x must be [sequences, length, heads * head_width], no longer than the table");
   for_activation_type(x, [&]<class T>(T) {
     run(x.mutable_data_ptr<T>(), table.const_data_ptr<Wide<T>>(), static_cast<Wide<T>>(sign),
-        Shape{x.size(0), x.size(1), x.size(2) / head_width, head_width});
+        Shape{x.size(0), x.size(1), x.size(2) / head_width, head_width, x.stride(1)});
   });
 }
 

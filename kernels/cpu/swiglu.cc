@@ -1,6 +1,6 @@
 #include "kernels/swiglu.h"
 
-#include <ATen/ops/empty_like.h>
+#include <ATen/ops/empty.h>
 
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/simd.h"
@@ -8,63 +8,80 @@
 namespace phalanx::kernels {
 namespace {
 
+struct Rows {
+  std::int64_t count, width;
+};
+
 template <class T>
-PHALANX_INLINE void forward(const T* gate, const T* up, T* y, std::int64_t count) {
+PHALANX_INLINE void forward(const T* gate, T* y, Rows rows) {
+  for (std::int64_t row = 0; row < rows.count; ++row, gate += 2 * rows.width, y += rows.width) {
+    const T* up = gate + rows.width;
 #pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Wide<T> g = wide(gate[i]), sigmoid = Wide<T>(1) / (Wide<T>(1) + exponential(-g));
-    y[i] = rounded<T>(g * wide(up[i]) * sigmoid);
+    for (std::int64_t i = 0; i < rows.width; ++i) {
+      const Wide<T> g = wide(gate[i]), sigmoid = Wide<T>(1) / (Wide<T>(1) + exponential(-g));
+      y[i] = rounded<T>(g * wide(up[i]) * sigmoid);
+    }
   }
 }
 
 template <class T>
-PHALANX_INLINE void backward(const T* dy, T* gate, T* up, std::int64_t count) {
+PHALANX_INLINE void backward(T* dy, T* gate, Rows rows) {
+  for (std::int64_t row = 0; row < rows.count; ++row, gate += 2 * rows.width, dy += rows.width) {
+    T* up = gate + rows.width;
 #pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Wide<T> d = wide(dy[i]), g = wide(gate[i]), u = wide(up[i]);
-    const Wide<T> sigmoid = Wide<T>(1) / (Wide<T>(1) + exponential(-g));
-    gate[i] = rounded<T>(d * u * sigmoid * (Wide<T>(1) + g * (Wide<T>(1) - sigmoid)));
-    up[i] = rounded<T>(d * g * sigmoid);
+    for (std::int64_t i = 0; i < rows.width; ++i) {
+      const Wide<T> d = wide(dy[i]), g = wide(gate[i]), u = wide(up[i]);
+      const Wide<T> sigmoid = Wide<T>(1) / (Wide<T>(1) + exponential(-g));
+      dy[i] = rounded<T>(g * u * sigmoid);
+      gate[i] = rounded<T>(d * u * sigmoid * (Wide<T>(1) + g * (Wide<T>(1) - sigmoid)));
+      up[i] = rounded<T>(d * g * sigmoid);
+    }
   }
 }
 
-PHALANX_VECTORIZED void run(const float* gate, const float* up, float* y, std::int64_t count) {
-  forward(gate, up, y, count);
+PHALANX_VECTORIZED void run(const float* gate_up, float* y, Rows rows) {
+  forward(gate_up, y, rows);
 }
-PHALANX_VECTORIZED void run(const double* gate, const double* up, double* y, std::int64_t count) {
-  forward(gate, up, y, count);
+PHALANX_VECTORIZED void run(const double* gate_up, double* y, Rows rows) {
+  forward(gate_up, y, rows);
 }
-PHALANX_VECTORIZED void run(const Bf16* gate, const Bf16* up, Bf16* y, std::int64_t count) {
-  forward(gate, up, y, count);
+PHALANX_VECTORIZED void run(const Bf16* gate_up, Bf16* y, Rows rows) { forward(gate_up, y, rows); }
+PHALANX_VECTORIZED void run_backward(float* dy, float* gate_up, Rows rows) {
+  backward(dy, gate_up, rows);
 }
-PHALANX_VECTORIZED void run_backward(const Bf16* dy, Bf16* gate, Bf16* up, std::int64_t count) {
-  backward(dy, gate, up, count);
+PHALANX_VECTORIZED void run_backward(double* dy, double* gate_up, Rows rows) {
+  backward(dy, gate_up, rows);
 }
-PHALANX_VECTORIZED void run_backward(const float* dy, float* gate, float* up, std::int64_t count) {
-  backward(dy, gate, up, count);
+PHALANX_VECTORIZED void run_backward(Bf16* dy, Bf16* gate_up, Rows rows) {
+  backward(dy, gate_up, rows);
 }
-PHALANX_VECTORIZED void run_backward(const double* dy, double* gate, double* up,
-                                     std::int64_t count) {
-  backward(dy, gate, up, count);
+
+Rows rows_of(const at::Tensor& gate_up) {
+  const std::int64_t width = gate_up.size(-1) / 2;
+  check(gate_up.is_contiguous() && gate_up.size(-1) % 2 == 0,
+        "swiglu: expected gate and up side by side, [..., 2 * width]");
+  return {gate_up.numel() / (2 * width), width};
 }
 
 }  // namespace
 
-at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
-  check(gate.sizes() == up.sizes() && gate.is_contiguous() && up.is_contiguous(),
-        "swiglu: gate and up must have one shape");
-  auto y = at::empty_like(gate);
-  for_activation_type(gate, [&]<class T>(T) {
-    run(gate.const_data_ptr<T>(), up.const_data_ptr<T>(), y.mutable_data_ptr<T>(), y.numel());
+at::Tensor swiglu(const at::Tensor& gate_up) {
+  const Rows rows = rows_of(gate_up);
+  auto shape = gate_up.sizes().vec();
+  shape.back() = rows.width;
+  auto y = at::empty(shape, gate_up.options());
+  for_activation_type(gate_up, [&]<class T>(T) {
+    run(gate_up.const_data_ptr<T>(), y.mutable_data_ptr<T>(), rows);
   });
   return y;
 }
 
-void swiglu_backward(const at::Tensor& dy, at::Tensor& gate, at::Tensor& up) {
-  check(dy.sizes() == gate.sizes() && dy.is_contiguous(), "swiglu: dy must have the shape of y");
-  for_activation_type(gate, [&]<class T>(T) {
-    run_backward(dy.const_data_ptr<T>(), gate.mutable_data_ptr<T>(), up.mutable_data_ptr<T>(),
-                 gate.numel());
+void swiglu_backward(at::Tensor& dy, at::Tensor& gate_up) {
+  const Rows rows = rows_of(gate_up);
+  check(dy.is_contiguous() && dy.numel() == rows.count * rows.width,
+        "swiglu: dy must have the shape of y");
+  for_activation_type(gate_up, [&]<class T>(T) {
+    run_backward(dy.mutable_data_ptr<T>(), gate_up.mutable_data_ptr<T>(), rows);
   });
 }
 

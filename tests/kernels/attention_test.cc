@@ -94,6 +94,20 @@ TEST_P(AttentionOf, InFp32IsWithinRoundingOfFp64AndRepeatsBitForBit) {
   EXPECT_LE(relative_error(rounded.dk, exact.dk), 5e-6);
 }
 
+// As one product leaves them: side by side.
+TEST_P(AttentionOf, OfColumnsOfOneMatrixHasTheSameBits) {
+  const Case c = GetParam();
+  const auto in = inputs_of(c);
+  const auto apart = run(in, c, at::kFloat);
+  const auto all = at::cat({in.q, in.k, in.v}, 2).to(at::kFloat);
+  auto parts = all.split_with_sizes({in.q.size(2), in.k.size(2), in.v.size(2)}, 2);
+  const auto forward = attention(parts[0], parts[1], parts[2], c.heads, in.first_visible);
+  attention_backward(in.dout.to(at::kFloat), parts[0], parts[1], parts[2], forward, c.heads,
+                     in.first_visible);
+  EXPECT_TRUE(test::same_bits(forward.out, apart.out));
+  EXPECT_TRUE(test::same_bits(all, at::cat({apart.dq, apart.dk, apart.dv}, 2)));
+}
+
 // Ratios 1, 2 and 4; lengths below, at and beyond a block of 64 queries and a tile of 128 keys; one
 // sequence and one position; documents that begin within, at and beyond a tile.
 INSTANTIATE_TEST_SUITE_P(Shapes, AttentionOf,

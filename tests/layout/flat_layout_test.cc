@@ -18,6 +18,25 @@ TEST(FlatLayout, AlignsEveryTensorTo64Bytes) {
   EXPECT_EQ(flat.elements, 64 + 112);
 }
 
+TEST(FlatLayout, LeavesNoGapBetweenJoinedTensors) {
+  auto specs = specs_of({1, 17, 3, 5, 7});
+  specs[2].joined = specs[3].joined = true;
+  const auto flat = flat_layout(specs);
+  EXPECT_EQ(flat.offsets, (std::vector<std::int64_t>{0, 16, 33, 36, 48}));
+  EXPECT_EQ(flat.elements, 64);
+}
+
+TEST(GradientBuckets, KeepJoinedTensorsTogether) {
+  auto specs = specs_of({20, 17, 3, 5, 7});
+  specs[2].joined = specs[3].joined = true;
+  const auto buckets = gradient_buckets(specs, 1);
+  ASSERT_EQ(buckets.size(), 3u);
+  EXPECT_EQ(buckets[1].first, 1u);
+  EXPECT_EQ(buckets[1].count, 3u);
+  EXPECT_EQ(buckets[1].offset, 32);
+  EXPECT_EQ(buckets[1].elements, 32);
+}
+
 TEST(GradientBuckets, HoldEveryTensorOnceTheLastFirst) {
   const auto specs = specs_of({1000, 10, 10, 5000, 10, 300});
   const auto flat = flat_layout(specs);

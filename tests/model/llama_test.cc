@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ranges>
 
+#include "layout/flat_layout.h"
 #include "layout/tensor_spec.h"
 #include "model/initialize.h"
 #include "tests/kernels/tensors.h"
@@ -29,16 +30,29 @@ config::Model small_llama(std::int64_t heads = 4, std::int64_t kv_heads = 2) {
   return model;
 }
 
-// Weights far enough from zero, and norms from one, that every path shows in the gradients.
-parallel::Parameters parameters_of(const config::Model& model, at::ScalarType type = at::kDouble) {
+// In flat memory. Weights far enough from zero, and norms from one, that every path shows in the
+// gradients; those of matrices of type `matrix`, all else of `type`.
+parallel::Parameters parameters_of(const config::Model& model, at::ScalarType type,
+                                   at::ScalarType matrix) {
+  const auto specs = layout::tensor_specs(model);
+  const auto layout = layout::flat_layout(specs);
+  const auto norms = at::zeros({layout.elements}, type), gradients = at::zeros_like(norms),
+             matrices = at::zeros({layout.elements}, matrix);
   parallel::Parameters parameters;
-  std::uint64_t seed = 1;
-  for (const auto& spec : layout::tensor_specs(model)) {
-    auto value = test::numbers(spec.shape, seed++) * 0.5;
-    if (!spec.decay) value += 1;
-    parameters[spec.name] = {value.to(type), at::zeros(spec.shape, type)};
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const auto view = [&](const at::Tensor& flat) {
+      return flat.narrow(0, layout.offsets[i], specs[i].elements()).view(specs[i].shape);
+    };
+    auto& [value, gradient] = parameters[specs[i].name];
+    value = view(specs[i].decay ? matrices : norms);
+    value.copy_(test::numbers(specs[i].shape, i + 1) * 0.5 + (specs[i].decay ? 0 : 1));
+    gradient = view(gradients);
   }
   return parameters;
+}
+
+parallel::Parameters parameters_of(const config::Model& model, at::ScalarType type = at::kDouble) {
+  return parameters_of(model, type, type);
 }
 
 MicroBatch batch_of(const config::Model& model, std::int64_t sequences, std::int64_t length,
@@ -103,11 +117,9 @@ TEST(Llama, InFp32IsWithinRoundingOfFp64) {
 // Matrices in bf16, norms and gradients in fp32, as training in bf16 has them.
 TEST(Llama, InBf16IsWithinRoundingOfFp64) {
   const auto model = small_llama();
-  auto exact = parameters_of(model), rounded = parameters_of(model, at::kFloat);
-  for (auto& [name, parameter] : rounded) {
-    if (parameter.value.dim() == 2) parameter.value = parameter.value.to(at::kBFloat16);
-    exact.at(name).value = parameter.value.to(at::kDouble);
-  }
+  const auto exact = parameters_of(model),
+             rounded = parameters_of(model, at::kFloat, at::kBFloat16);
+  for (const auto& [name, parameter] : rounded) exact.at(name).value.copy_(parameter.value);
   const auto batch = batch_of(model, 2, 33, 1);
   EXPECT_NEAR(run(Llama(model, rounded), batch) / run(Llama(model, exact), batch), 1, 1e-2);
   for (const auto& [name, parameter] : exact)
@@ -233,6 +245,11 @@ TEST(LlamaDeathTest, RefusesParametersThatDoNotFitTheModel) {
   auto parameters = parameters_of(model);
   parameters.at("head.weight").value = at::zeros({2, 2}, at::kDouble);
   EXPECT_DEATH(Llama(model, parameters), "head.weight");
+  parameters = parameters_of(model);
+  auto& up = parameters.at("layers.1.ffn.up.weight").value;
+  up = up.clone();
+  EXPECT_DEATH(Llama(model, parameters), "joined to: layers.1.ffn.up.weight");
+  parameters = parameters_of(model);
   parameters.erase("head.weight");
   EXPECT_DEATH(Llama(model, parameters), "no parameter head.weight");
 }

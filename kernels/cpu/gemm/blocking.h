@@ -10,8 +10,9 @@ namespace phalanx::kernels {
 // The largest part of k, in units, that is taken at a time: its panel of b stays in the second
 // level of cache while rows of a pass by.
 constexpr std::int64_t kDepthBlock = 768;
-// Rows of a that are taken at a time: their units of one depth block stay in the third level.
-constexpr std::int64_t kRowBlock = 1020;
+// Rows of a that are taken at a time: their units of one depth block stay in the third level. b is
+// packed again for each such block, so the rows of a usual micro-batch are one.
+constexpr std::int64_t kRowBlock = 1536;
 static_assert(kRowBlock % kTileRows == 0);
 
 constexpr std::int64_t blocks_of(std::int64_t size, std::int64_t block) {
