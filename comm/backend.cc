@@ -25,9 +25,9 @@ std::unique_ptr<Endpoint> open_native(const std::string& host) {
 }
 
 constexpr std::array kCpu{Device::kCpu};
-constexpr std::array kAllTypes{ElementType::kFloat32, ElementType::kFloat64,
-                               ElementType::kBFloat16, ElementType::kFloat16,
-                               ElementType::kInt32, ElementType::kInt64, ElementType::kUInt8};
+constexpr std::array kAllTypes{ElementType::kFloat32, ElementType::kFloat64, ElementType::kBFloat16,
+                               ElementType::kFloat16, ElementType::kInt32,   ElementType::kInt64,
+                               ElementType::kUInt8};
 constexpr std::array kAllOperations{
     Operation::kAllReduce, Operation::kReduceScatter, Operation::kAllGather, Operation::kBroadcast,
     Operation::kGather,    Operation::kScatter,       Operation::kAllToAll,  Operation::kSend,

@@ -157,8 +157,8 @@ void combine(Reduction reduction, Operand left, Operand right, std::byte* result
   ElementType type = wide_type;
   unsigned narrow = 0;
   for (const ElementType each : {left.type, right.type, result_type}) {
-    check(accumulation_type(each) == wide_type && (!is_narrow(type) || type == each ||
-                                                   each == wide_type),
+    check(accumulation_type(each) == wide_type &&
+              (!is_narrow(type) || type == each || each == wide_type),
           "elements of different types are not reduced");
     narrow = narrow << 1 | static_cast<unsigned>(is_narrow(each));
     if (is_narrow(each)) type = each;

@@ -38,8 +38,7 @@ int ReductionPlan::plan(Subtree tree, std::span<const Subtree> leaves, const Lea
   return result;
 }
 
-void ReductionPlan::run(Reduction reduction, Types types,
-                        std::span<const std::byte* const> leaves,
+void ReductionPlan::run(Reduction reduction, Types types, std::span<const std::byte* const> leaves,
                         std::span<std::byte* const> results, std::size_t count) const {
   check(static_cast<int>(leaves.size()) == leaves_, "a reduction got another number of leaves");
   struct alignas(64) Temporary {

@@ -128,8 +128,9 @@ void to_schema(const Parallel& from, schema::Parallel& to) {
 }
 
 Launch to_struct(const schema::Launch& from) {
-  return {from.device(), from.backend(), from.ranks_per_node(), from.threads_per_rank(),
-          from.emulate_nodes(), {from.emulate_link().bandwidth(), from.emulate_link().latency()}};
+  return {from.device(),         from.backend(),
+          from.ranks_per_node(), from.threads_per_rank(),
+          from.emulate_nodes(),  {from.emulate_link().bandwidth(), from.emulate_link().latency()}};
 }
 
 void to_schema(const Launch& from, schema::Launch& to) {

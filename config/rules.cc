@@ -89,8 +89,7 @@ void check_train(const Train& train, Rules& rules) {
 void check_launch(const Launch& launch, Rules& rules) {
   if (!rules.known({"launch.emulate_nodes"}) || launch.emulate_link.bandwidth == 0) return;
   if (launch.emulate_nodes == 1)
-    rules.report("launch.emulate_link",
-                 "expected launch.emulate_nodes above 1, found 1",
+    rules.report("launch.emulate_link", "expected launch.emulate_nodes above 1, found 1",
                  "a link is emulated between emulated nodes; leave the section out otherwise");
 }
 

@@ -64,10 +64,9 @@ Generation::Generation(Worker& worker, Summons summons)
       rank_(rank_of(roster_, worker.keeper.start())) {
   worker_.black_box.generation = roster_.generation();
   worker_.phases.enter(Phase::kConnecting);
-  communicator_ = worker_.endpoint.join(membership(roster_, worker_.keeper.start(),
-                                                   worker_.job.launch.emulate_link,
-                                                   std::move(summons.node_memory),
-                                                   worker_.black_box, worker_.tracer.spans()));
+  communicator_ = worker_.endpoint.join(
+      membership(roster_, worker_.keeper.start(), worker_.job.launch.emulate_link,
+                 std::move(summons.node_memory), worker_.black_box, worker_.tracer.spans()));
   std::vector<int> all(static_cast<std::size_t>(roster_.places_size()));
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
   world_ = communicator_->make_group(all);

@@ -15,8 +15,8 @@ constexpr double kFrame = 1500;  // bytes; less is not worth a booking
 EmulatedLink::Passage EmulatedLink::book(std::size_t bytes, TimePoint now) {
   const double most = std::max(kFrame, speed_.bytes_per_second * seconds(kAhead));
   const std::size_t taken = std::min(bytes, static_cast<std::size_t>(most));
-  const auto lasts = static_cast<std::int64_t>(static_cast<double>(taken) * 1e9 /
-                                               speed_.bytes_per_second);
+  const auto lasts =
+      static_cast<std::int64_t>(static_cast<double>(taken) * 1e9 / speed_.bytes_per_second);
   const std::int64_t present = std::chrono::nanoseconds(now.time_since_epoch()).count();
   const std::int64_t horizon = present + std::chrono::nanoseconds(kAhead).count();
   const auto at = [](std::int64_t time) { return TimePoint(std::chrono::nanoseconds(time)); };

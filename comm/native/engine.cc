@@ -53,8 +53,8 @@ Engine::Engine(Membership membership, Listener& listener)
       crowded_(more_ranks_than_cores(membership_)) {
   Control& own = memory_.own();
   if (local_ranks_.size() < membership_.peers.size())
-    network_ = std::make_unique<Network>(membership_, listener, own.doorbell,
-                                         memory_.link_free_at());
+    network_ =
+        std::make_unique<Network>(membership_, listener, own.doorbell, memory_.link_free_at());
   own.pid.store(::getpid());
   own.start_time.store(start_time(::getpid()));
   own.joined.store(1);

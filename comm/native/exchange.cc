@@ -128,8 +128,8 @@ void Exchange::reduce_own(const Collective& collective, const std::vector<View>&
       if (here[member] >= tree.begin && here[member] < tree.end)
         leaves.push_back(inputs[member].at(slice, range.begin));
     std::byte* const into = partials + t * range.size() * element_size(partial);
-    own_plans_[t].run(collective.reduction, {collective.type, partial}, leaves,
-                      std::span(&into, 1), range.size());
+    own_plans_[t].run(collective.reduction, {collective.type, partial}, leaves, std::span(&into, 1),
+                      range.size());
   }
 }
 

@@ -26,9 +26,7 @@ GroupMembers find_members(const Engine& engine, const std::vector<int>& ranks) {
   return members;
 }
 
-const std::byte* bytes_of(ConstBuffer buffer) {
-  return static_cast<const std::byte*>(buffer.data);
-}
+const std::byte* bytes_of(ConstBuffer buffer) { return static_cast<const std::byte*>(buffer.data); }
 std::byte* bytes_of(Buffer buffer) { return static_cast<std::byte*>(buffer.data); }
 
 std::size_t sum_of(std::span<const std::size_t> counts) {
@@ -145,8 +143,8 @@ Work NativeGroup::barrier() { return start({.operation = Operation::kBarrier}); 
 // Makes room in the node's memory now, where the caller can still be told that there is none.
 void NativeGroup::prepare(const Collective& collective) {
   if (collective.is_pairwise()) return pairwise_.prepare(collective);
-  const bool in_place = collective.is_short() ||
-                        engine_->memory().holds(collective.input, collective.input_bytes());
+  const bool in_place =
+      collective.is_short() || engine_->memory().holds(collective.input, collective.input_bytes());
   if (collective.count > 0 && (!members_.placement.one_node() || !in_place))
     meeting_.ensure_staging();
 }

@@ -12,7 +12,7 @@ namespace {
 struct Header {
   std::atomic<std::uint64_t> ending;  // 0: the generation goes on
   std::atomic<std::int64_t> link_free_at;
-  std::atomic<std::uint32_t> ranks;   // set by every rank that joins: whom to wake
+  std::atomic<std::uint32_t> ranks;  // set by every rank that joins: whom to wake
 };
 
 constexpr std::size_t kPage = 4096;

@@ -67,9 +67,7 @@ class Strand {
     return {*this, Wait{&counter, target, -1, stream, deadline, true}};
   }
   // Goes on when one of them can.
-  Awaiter any_of(const std::list<Strand>& branches) {
-    return {*this, Wait{.branches = &branches}};
-  }
+  Awaiter any_of(const std::list<Strand>& branches) { return {*this, Wait{.branches = &branches}}; }
   // Lets the other strands go on for once.
   Awaiter yield() { return {*this, Wait{}}; }
 

@@ -53,15 +53,15 @@ TEST_P(Contract, EveryTypeMovesWholeAlsoInUnevenAndEmptySlices) {
 }
 
 TEST_P(Contract, UnevenSlicesLargerThanAnyStagingMoveWhole) {
-  const auto cluster = start(plan("every_exchange", {{"memory", {"registered", "heap", "mixed"}},
-                                                     {"counts", {100'001}},
-                                                     {"type", "fp32"}}));
+  const auto cluster = start(
+      plan("every_exchange",
+           {{"memory", {"registered", "heap", "mixed"}}, {"counts", {100'001}}, {"type", "fp32"}}));
   expect_no_complaints(cluster->results());
 }
 
 TEST_P(Contract, GroupsOfAnyMembersInAnyOrderDoEverything) {
-  const auto cluster = start(plan(
-      "every_group", {{"memory", {"heap"}}, {"counts", {0, 5, 3000}}, {"type", "fp32"}}));
+  const auto cluster = start(
+      plan("every_group", {{"memory", {"heap"}}, {"counts", {0, 5, 3000}}, {"type", "fp32"}}));
   expect_no_complaints(cluster->results());
 }
 

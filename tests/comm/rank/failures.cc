@@ -229,12 +229,15 @@ json forms(RankContext& context) {
 }  // namespace
 
 const std::map<std::string, Scenario>& failure_scenarios() {
-  static const std::map<std::string, Scenario> scenarios{
-      {"suffers", suffers},   {"is_cut_off", is_cut_off},
-      {"aborts", aborts},     {"mismatches", mismatches},
-      {"miscounts", miscounts},
-      {"re_forms", re_forms}, {"leaves_early", leaves_early},
-      {"forms", forms},       {"waits_in_a_row", waits_in_a_row}};
+  static const std::map<std::string, Scenario> scenarios{{"suffers", suffers},
+                                                         {"is_cut_off", is_cut_off},
+                                                         {"aborts", aborts},
+                                                         {"mismatches", mismatches},
+                                                         {"miscounts", miscounts},
+                                                         {"re_forms", re_forms},
+                                                         {"leaves_early", leaves_early},
+                                                         {"forms", forms},
+                                                         {"waits_in_a_row", waits_in_a_row}};
   return scenarios;
 }
 

@@ -349,11 +349,13 @@ json overlap(RankContext& context) {
 }  // namespace
 
 const std::map<std::string, Scenario>& operation_scenarios() {
-  static const std::map<std::string, Scenario> scenarios{
-      {"every_collective", every_collective}, {"every_reduction", every_reduction},
-      {"every_exchange", every_exchange},     {"every_group", every_group},
-      {"every_message", every_message},       {"many_small", many_small},
-      {"overlap", overlap}};
+  static const std::map<std::string, Scenario> scenarios{{"every_collective", every_collective},
+                                                         {"every_reduction", every_reduction},
+                                                         {"every_exchange", every_exchange},
+                                                         {"every_group", every_group},
+                                                         {"every_message", every_message},
+                                                         {"many_small", many_small},
+                                                         {"overlap", overlap}};
   return scenarios;
 }
 

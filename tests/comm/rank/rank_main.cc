@@ -69,7 +69,8 @@ json describe(const CommError& error) {
 
 json perform(const std::string& name, RankContext& context) {
   try {
-    for (const auto* scenarios : {&operation_scenarios(), &behaviour_scenarios(), &failure_scenarios()})
+    for (const auto* scenarios :
+         {&operation_scenarios(), &behaviour_scenarios(), &failure_scenarios()})
       if (const auto found = scenarios->find(name); found != scenarios->end())
         return found->second(context);
     return {{"error", "no scenario " + name}};
