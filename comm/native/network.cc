@@ -107,7 +107,7 @@ std::optional<Ending> Network::failure(const Stream& stream, TimePoint now) {
   if (!stream.failure() || told_) return std::nullopt;
   const auto control = streams_.find({stream.peer(), kControl});
   const bool silent = control != streams_.end() && control->second->failure() &&
-                      control->second->connected().load() != 0;
+                      controls_.at(stream.peer()).heard;
   const TimePoint since = closed_since_.try_emplace(&stream, now).first->second;
   if (!silent && now < since + kLastWords) return std::nullopt;
   return stream.failure();
