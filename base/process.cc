@@ -142,6 +142,15 @@ std::string self_program() {
   return {path, static_cast<std::size_t>(length)};
 }
 
+std::string find_program(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path == nullptr ? "" : path);
+  for (std::string folder; std::getline(folders, folder, ':');)
+    if (const std::string file = folder + "/" + name; ::access(file.c_str(), X_OK) == 0)
+      return file;
+  return {};
+}
+
 void become_subreaper() {
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
     throw SystemError(describe_errno("prctl(PR_SET_CHILD_SUBREAPER)"));

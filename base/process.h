@@ -49,6 +49,8 @@ ExitStatus wait_for(pid_t pid);
 void set_process_name(const std::string& name);
 // The path of the running program.
 std::string self_program();
+// The path of the program that a shell would start by this name; empty when there is none.
+std::string find_program(const std::string& name);
 // From now on orphans below this process are its own to reap (PR_SET_CHILD_SUBREAPER).
 void become_subreaper();
 // Asks for `signal` when the parent dies, and dies at once if the parent is no longer

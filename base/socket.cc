@@ -6,8 +6,11 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 
 #include "base/error.h"
 
@@ -36,6 +39,30 @@ bool wait_for(const FileDescriptor& file, short events, TimePoint deadline) {
     if (ready == 0) return false;
     if (errno != EINTR) throw SystemError(describe_errno("poll"));
   }
+}
+
+FileDescriptor local_socket() {
+  FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!socket) throw SystemError(describe_errno("socket"));
+  return socket;
+}
+
+// A leading null byte makes the name an abstract one (unix(7)).
+std::pair<sockaddr_un, socklen_t> local_address(const std::string& name) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (name.size() >= sizeof address.sun_path)
+    throw SystemError("socket: the name " + name + " is too long");
+  name.copy(address.sun_path + 1, name.size());
+  return {address, static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size())};
+}
+
+ucred credentials_of(const FileDescriptor& connection) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
+    throw SystemError(describe_errno("getsockopt(SO_PEERCRED)"));
+  return credentials;
 }
 
 }  // namespace
@@ -109,6 +136,41 @@ FileDescriptor accept_tcp(const FileDescriptor& listener, TimePoint deadline) {
   }
   return {};
 }
+
+FileDescriptor listen_local(const std::string& name) {
+  FileDescriptor socket = local_socket();
+  const auto [address, size] = local_address(name);
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0)
+    throw SystemError(describe_errno("bind to " + name));
+  if (::listen(socket.get(), SOMAXCONN) != 0) throw SystemError(describe_errno("listen"));
+  return socket;
+}
+
+FileDescriptor connect_local(const std::string& name, TimePoint deadline) {
+  constexpr int kPause = 10;  // milliseconds
+  const auto [address, size] = local_address(name);
+  while (true) {
+    FileDescriptor socket = local_socket();
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0)
+      return socket;
+    const bool nobody_yet = errno == ECONNREFUSED || errno == EAGAIN || errno == EINTR;
+    if (!nobody_yet || Clock::now() >= deadline)
+      throw SystemError(describe_errno("connect to " + name));
+    ::poll(nullptr, 0, kPause);
+  }
+}
+
+FileDescriptor accept_local(const FileDescriptor& listener, TimePoint deadline) {
+  while (wait_for(listener, POLLIN, deadline)) {
+    FileDescriptor connection(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!connection && errno != EINTR && errno != ECONNABORTED && errno != EAGAIN)
+      throw SystemError(describe_errno("accept"));
+    if (connection && credentials_of(connection).uid == ::geteuid()) return connection;
+  }
+  return {};
+}
+
+pid_t peer_process(const FileDescriptor& connection) { return credentials_of(connection).pid; }
 
 void set_nonblocking(const FileDescriptor& file) {
   ::fcntl(file.get(), F_SETFL, ::fcntl(file.get(), F_GETFL) | O_NONBLOCK);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <span>
 #include <string>
@@ -31,6 +33,16 @@ int connect_outcome(const FileDescriptor& socket);
 
 // A waiting connection of a listening socket, with TCP_NODELAY; empty when none came by `deadline`.
 FileDescriptor accept_tcp(const FileDescriptor& listener, TimePoint deadline);
+
+// Unix sockets of this host with message boundaries (SOCK_SEQPACKET) that have a name and no file:
+// it is free again when the last one closes it. Throw SystemError, also when the name is taken.
+FileDescriptor listen_local(const std::string& name);
+// Tries until somebody listens, until `deadline`.
+FileDescriptor connect_local(const std::string& name, TimePoint deadline);
+// A waiting connection of a process of our user; empty when none came by `deadline`.
+FileDescriptor accept_local(const FileDescriptor& listener, TimePoint deadline);
+// The process that has made a connection.
+pid_t peer_process(const FileDescriptor& connection);
 
 void set_nonblocking(const FileDescriptor& file);
 

@@ -44,6 +44,7 @@ phalanx_dependency(spdlog spdlog)
 phalanx_dependency(xxhash libxxhash)
 phalanx_dependency(hdf5 hdf5)
 phalanx_dependency(isal libisal)
+phalanx_dependency(mpi ompi-c)
 
 find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)

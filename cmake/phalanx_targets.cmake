@@ -13,10 +13,11 @@ if(PHALANX_SANITIZE)
   target_link_options(phalanx_options INTERFACE -fsanitize=${PHALANX_SANITIZE})
 endif()
 
-# phalanx_library(NAME [LINKS target...]): all .cc files of the current folder and of the sub-folders named in
-# FOLDERS as the library phalanx_NAME. Programs' mains are in files called main.cc or *_main.cc and stay out.
+# phalanx_library(NAME [FOR_PLUGINS] [LINKS target...]): all .cc files of the current folder and of the sub-folders named
+# in FOLDERS as the library phalanx_NAME, which plug-ins link too if it is FOR_PLUGINS. Programs' mains are in files
+# called main.cc or *_main.cc and stay out.
 function(phalanx_library name)
-  cmake_parse_arguments(arg "" "" "LINKS;FOLDERS" ${ARGN})
+  cmake_parse_arguments(arg "FOR_PLUGINS" "" "LINKS;FOLDERS" ${ARGN})
   set(globs ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   foreach(folder ${arg_FOLDERS})
     list(APPEND globs ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cc)
@@ -25,6 +26,20 @@ function(phalanx_library name)
   list(FILTER sources EXCLUDE REGEX "main\\.cc$")
   add_library(phalanx_${name} STATIC ${sources})
   target_link_libraries(phalanx_${name} PUBLIC phalanx_options ${arg_LINKS})
+  if(arg_FOR_PLUGINS)
+    set_target_properties(phalanx_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  endif()
+endfunction()
+
+# phalanx_plugin(NAME SOURCES file... LINKS target...): the backend NAME as a shared library that exports its entry and
+# nothing else, because the program has the same code of ours (comm/plugin.h). ../lib is where programs look for it.
+set(PHALANX_PLUGINS ${PROJECT_BINARY_DIR}/lib)
+function(phalanx_plugin name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(phalanx-${name} MODULE ${arg_SOURCES})
+  target_link_libraries(phalanx-${name} PRIVATE ${arg_LINKS})
+  target_link_options(phalanx-${name} PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/plugin_exports.txt)
+  set_target_properties(phalanx-${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${PHALANX_PLUGINS})
 endfunction()
 
 # phalanx_proto(TARGET FILE.proto [GRPC]): the C++ of a .proto file, included as "folder/FILE.pb.h".

@@ -1,8 +1,11 @@
 #include "comm/backend.h"
 
+#include <fmt/format.h>
+
 #include <array>
 
 #include "comm/native/communicator.h"
+#include "comm/plugin.h"
 
 namespace phalanx::comm {
 namespace {
@@ -35,17 +38,28 @@ constexpr std::array kAllOperations{
 
 constexpr std::array kBackends{
     Backend{"native", "shared memory in a node, TCP between nodes", kCpu, kAllTypes, kAllOperations,
-            Backend::Reforming::kInProcess, Backend::Sums::kTree, true, open_native},
+            Backend::Reforming::kInProcess, Backend::Sums::kTree, true, Backend::Start::kAlone,
+            open_native},
 };
 
 }  // namespace
 
 std::span<const Backend> backends() { return kBackends; }
 
-const Backend* find_backend(std::string_view name) {
+const Backend& find_backend(std::string_view name, std::span<const std::filesystem::path> folders) {
   for (const Backend& backend : kBackends)
-    if (backend.name == name) return &backend;
-  return nullptr;
+    if (backend.name == name) return backend;
+  std::string tried;
+  for (const auto& folder : folders) {
+    const auto file = folder / plugin_file(name);
+    if (std::filesystem::exists(file)) return load_plugin(file, name);
+    tried += fmt::format(" {}", file.string());
+  }
+  throw SystemError(
+      fmt::format("backend {}: not built in, and no plug-in:{}", name,
+                  tried.empty() ? " nowhere to look" : tried),
+      "configure with what it needs (`cmake` says what it has found) and build it, or "
+      "set launch.backend: native");
 }
 
 }  // namespace phalanx::comm

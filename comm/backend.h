@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,6 +23,9 @@ class Endpoint {
   virtual std::uint16_t port() const = 0;
   // Takes part in a generation: one at a time. Throws CommError and SystemError.
   virtual std::unique_ptr<Communicator> join(Membership membership) = 0;
+  // Takes leave of the other processes, which do so as well, when the last communicator is gone;
+  // not needed after a failure.
+  virtual void leave() {}
 };
 
 // What a backend can do, as data: callers ask this and never for its name.
@@ -32,9 +36,14 @@ struct Backend {
   std::span<const ElementType> types;
   std::span<const Operation> operations;
   enum class Reforming { kInProcess, kNeedsNewProcess } reforming;  // after a failure
-  // Whether reductions have the order that Group promises, or one that the backend chooses.
+  // Whether reductions have the order and rounding that Group promises, or those that the backend
+  // chooses: then 16-bit sums may be rounded at every step, and a maximum or minimum may lose a
+  // not-a-number.
   enum class Sums { kTree, kAnyOrder } sums;
   bool uses_node_memory;  // Membership::node_memory must be there
+  // Who starts the processes: the launcher alone, or mpirun, whose environment they need before
+  // open().
+  enum class Start { kAlone, kMpirun } start;
   // `host`: IPv4 address of this process's node. Throws SystemError.
   std::unique_ptr<Endpoint> (*open)(const std::string& host);
 
@@ -43,8 +52,12 @@ struct Backend {
   }
 };
 
+// The backends built into this program.
 std::span<const Backend> backends();
-// Null if there is none of this name.
-const Backend* find_backend(std::string_view name);
+// The built-in backend of this name, else the one of the plug-in of this name (comm/plugin.h) in
+// the first of `folders` that has it. Throws SystemError, naming the files looked for, when there
+// is none, or when its plug-in cannot be loaded.
+const Backend& find_backend(std::string_view name,
+                            std::span<const std::filesystem::path> folders = {});
 
 }  // namespace phalanx::comm

@@ -44,6 +44,20 @@ std::string divisors(std::int64_t number) {
   return either(all);
 }
 
+// What the preset cannot heed is refused, not ignored.
+void check_gpt2(const Model& model, Rules& rules) {
+  if (rules.known({"model.heads", "model.kv_heads"}) && model.kv_heads != model.heads &&
+      model.heads % model.kv_heads == 0)
+    rules.report("model.kv_heads",
+                 fmt::format("expected model.heads = {} with the preset gpt2, found {}",
+                             model.heads, model.kv_heads),
+                 "GPT-2 has no grouped-query attention; `preset: llama` has");
+  if (rules.known({"model.rope_theta"}) && model.rope_theta != Model().rope_theta)
+    rules.report("model.rope_theta",
+                 "expected none with the preset gpt2, which learns its positions",
+                 "leave the key out, or choose `preset: llama`");
+}
+
 void check_model(const Model& model, Rules& rules) {
   const bool heads_known = rules.known({"model.heads"});
   const bool width_known = rules.known({"model.width"}) && heads_known;
@@ -52,7 +66,7 @@ void check_model(const Model& model, Rules& rules) {
         "model.width",
         fmt::format("expected a multiple of model.heads = {}, found {}", model.heads, model.width),
         multiples_around(model.width, model.heads) + " would fit");
-  else if (width_known && model.width / model.heads % 2 != 0)
+  else if (width_known && model.preset == "llama" && model.width / model.heads % 2 != 0)
     rules.report("model.width",
                  fmt::format("expected an even width per head, found {} / {} heads = {}",
                              model.width, model.heads, model.width / model.heads),
@@ -63,6 +77,7 @@ void check_model(const Model& model, Rules& rules) {
                  fmt::format("expected a divisor of model.heads = {}, found {}", model.heads,
                              model.kv_heads),
                  divisors(model.heads) + " would fit");
+  if (model.preset == "gpt2") check_gpt2(model, rules);
 }
 
 void check_train(const Train& train, Rules& rules) {
@@ -91,6 +106,9 @@ void check_launch(const Launch& launch, Rules& rules) {
   if (launch.emulate_nodes == 1)
     rules.report("launch.emulate_link", "expected launch.emulate_nodes above 1, found 1",
                  "a link is emulated between emulated nodes; leave the section out otherwise");
+  else if (rules.known({"launch.backend"}) && launch.backend != "native")
+    rules.report("launch.emulate_link", "expected launch.backend native, found " + launch.backend,
+                 "only that backend can be slowed; leave the section out otherwise");
 }
 
 void check_layout(const Job& job, Rules& rules) {

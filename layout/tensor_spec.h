@@ -13,6 +13,7 @@ enum class Init {
   kResidualNormal,  // N(0, 0.02 / sqrt(2 * layers)): projections that write to the residual stream
                     // (GPT-2)
   kOnes,
+  kZeros,
 };
 
 // One named parameter of the unpartitioned model: everything that is known of it without a process.
@@ -24,15 +25,17 @@ struct TensorSpec {
   // Continues the matrix of the tensor before it: one product computes with both, so they lie one
   // behind the other without a gap and their gradients are complete together.
   bool joined = false;
+  bool looked_up = false;  // rows are taken, and no product is made with it
 
   std::int64_t elements() const;
   bool operator==(const TensorSpec&) const = default;
 };
 
-// The parameters of the `llama` preset (Touvron et al. 2023: RMSNorm before each block, rotary
-// positions, SwiGLU; grouped-query attention, Ainslie et al. 2023; the head is not tied to the
-// embedding), in the order of the forward pass. `model.vocab_size` is resolved (not 0).
+// The parameters of a model's preset, in the order of the forward pass. `model.vocab_size` is
+// resolved (not 0).
 //
+// `llama` (Touvron et al. 2023: RMSNorm before each block, rotary positions, SwiGLU; grouped-query
+// attention, Ainslie et al. 2023; the head is not tied to the embedding):
 //   embedding.weight                    [vocab, width]
 //   layers.I.attention_norm.weight      [width]
 //   layers.I.attention.query.weight     [heads * head_width, width]      head_width = width / heads
@@ -45,6 +48,19 @@ struct TensorSpec {
 //   layers.I.ffn.down.weight            [width, ffn_width]               residual
 //   norm.weight                         [width]
 //   head.weight                         [vocab, width]
+//
+// `gpt2` (Radford et al. 2019: layer norm before each block, learned positions, GELU, biases; the
+// head's weight is the embedding's):
+//   embedding.weight                         [vocab, width]
+//   position.weight                          [sequence_length, width]
+//   layers.I.attention_norm.{weight,bias}    [width]
+//   layers.I.attention.query.weight          [width, width]        key and value alike
+//   layers.I.attention.query.bias            [width]               key and value alike
+//   layers.I.attention.output.weight, .bias  [width, width], [width]            residual
+//   layers.I.ffn_norm.{weight,bias}          [width]
+//   layers.I.ffn.up.weight, .bias            [ffn_width, width], [ffn_width]
+//   layers.I.ffn.down.weight, .bias          [width, ffn_width], [width]        residual
+//   norm.{weight,bias}                       [width]
 std::vector<TensorSpec> tensor_specs(const config::Model& model);
 
 // Parameters of the whole model.

@@ -49,8 +49,8 @@ void fill(const layout::TensorSpec& spec, const config::Model& model, std::uint6
   check(spec.shape.size() <= 2 && region.extent.size() == spec.shape.size() &&
             static_cast<std::int64_t>(values.size()) == region.elements(),
         "initialize: the region must fit the tensor, and the memory the region");
-  if (spec.init == layout::Init::kOnes) {
-    std::ranges::fill(values, T(1));
+  if (spec.init == layout::Init::kOnes || spec.init == layout::Init::kZeros) {
+    std::ranges::fill(values, T(spec.init == layout::Init::kOnes ? 1 : 0));
     return;
   }
 

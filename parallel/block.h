@@ -3,7 +3,6 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
 
-#include <initializer_list>
 #include <map>
 #include <string>
 #include <vector>
@@ -59,9 +58,9 @@ class Block {
     return found->second;
   }
 
-  // The parameters called `names`, which become this block's, as one matrix of all their rows: each
-  // lies where the one before it ends (layout::TensorSpec::joined).
-  Parameter own_joined(const Parameters& all, std::initializer_list<std::string> names) {
+  // The parameters called `names`, which become this block's, as one matrix or vector of all their
+  // rows: each lies where the one before it ends (layout::TensorSpec::joined).
+  Parameter own_joined(const Parameters& all, const std::vector<std::string>& names) {
     Parameter joined;
     for (const auto& name : names) {
       const Parameter part = own(all, name);
@@ -76,8 +75,9 @@ class Block {
     const auto* end = static_cast<const char*>(rows.const_data_ptr()) + rows.nbytes();
     check(more.const_data_ptr() == end && more.scalar_type() == rows.scalar_type(),
           "block: the parameter must lie behind the one it is joined to: " + name);
-    return at::from_blob(rows.data_ptr(), {rows.size(0) + more.size(0), rows.size(1)},
-                         rows.options());
+    auto shape = rows.sizes().vec();
+    shape[0] += more.size(0);
+    return at::from_blob(rows.data_ptr(), shape, rows.options());
   }
 
   std::string name_;

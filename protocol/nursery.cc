@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "base/error.h"
@@ -83,6 +85,7 @@ std::optional<ForkedWorker> run_nursery(int fd) {
     if (!fork_worker(channel, request.slot(), keeper)) continue;
     channel.close();
     set_process_name("phalanx-worker");
+    for (auto& entry : *request.mutable_environment()) ::putenv(::strdup(entry.c_str()));
     redirect_output(frame.descriptors[1]);
     return ForkedWorker{FrameChannel(std::move(frame.descriptors[0])),
                         std::move(frame.descriptors[2]), request.slot()};

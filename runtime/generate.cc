@@ -10,7 +10,7 @@
 #include "checkpoint/directory.h"
 #include "config/load.h"
 #include "data/tokenizer.h"
-#include "model/llama.h"
+#include "model/transformer.h"
 #include "runtime/restore.h"
 
 namespace phalanx::runtime {
@@ -46,7 +46,7 @@ void generate(const protocol::Generate& request,
   const auto tokenizer = data::make_tokenizer(job.data.tokenizer);
   ModelState state(job.model);
   load_state(request.checkpoint(), state);
-  const model::Llama llama(job.model, parameter_views(state, {}));
+  const model::Transformer llama(job.model, parameter_views(state, {}));
 
   std::vector<std::int64_t> tokens = {tokenizer->end_of_document()};
   for (const auto token : tokenizer->encode(request.prompt())) tokens.push_back(token);

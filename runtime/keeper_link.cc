@@ -92,8 +92,8 @@ void KeeperLink::take(protocol::ToWorker message, std::vector<FileDescriptor> de
       on_abort_(newest_abort_.rank(), newest_abort_.reason());
   }
   if (message.has_roster()) {
-    check(descriptors.size() == 1, "a roster comes with its generation's memory");
-    rosters_.push_back({message.roster(), std::move(descriptors.front())});
+    rosters_.push_back({message.roster(), {}});
+    if (!descriptors.empty()) rosters_.back().node_memory = std::move(descriptors.front());
   }
   changed_.notify_all();
 }

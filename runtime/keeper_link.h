@@ -14,7 +14,7 @@
 
 namespace phalanx::runtime {
 
-// A roster with the memory of its generation on this node.
+// A roster with the memory of its generation on this node, where the backend needs one.
 struct Summons {
   protocol::Roster roster;
   FileDescriptor node_memory;

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "comm/group.h"
 #include "config/job.h"
-#include "model/llama.h"
+#include "model/transformer.h"
 #include "parallel/gradient_buckets.h"
 #include "runtime/compute_weights.h"
 #include "runtime/model_state.h"
@@ -75,7 +75,7 @@ class Stepper {
   PhaseClock& phases_;
   parallel::GradientBuckets gradients_;
   ComputeWeights weights_;
-  model::Llama model_;
+  model::Transformer model_;
 };
 
 }  // namespace phalanx::runtime

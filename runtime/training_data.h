@@ -5,7 +5,7 @@
 
 #include "config/job.h"
 #include "data/batch.h"
-#include "model/llama.h"
+#include "model/transformer.h"
 
 namespace phalanx::runtime {
 

@@ -11,7 +11,9 @@
 #include "base/check.h"
 #include "base/crash.h"
 #include "base/memory_file.h"
+#include "base/process.h"
 #include "checkpoint/error.h"
+#include "comm/plugin.h"
 #include "config/load.h"
 #include "protocol/exit_code.h"
 #include "runtime/failure.h"
@@ -136,9 +138,9 @@ int fail(KeeperLink& keeper, const Failure& failure) {
 int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
   const auto job = config::load_job(keeper.start().job()).job;
   at::set_num_threads(static_cast<int>(job.launch.threads_per_rank));
-  const comm::Backend* backend = comm::find_backend(job.launch.backend);
-  check(backend != nullptr, "every backend that a job may name is in the table");
-  const auto endpoint = backend->open(keeper.start().host());
+  const comm::Backend& backend =
+      comm::find_backend(job.launch.backend, comm::plugin_folders(self_program()));
+  const auto endpoint = backend.open(keeper.start().host());
   TrainingData data(job);
   Holding holding(job.model);
   Saving saving(job, keeper.start().attempt(), keeper);
@@ -147,6 +149,7 @@ int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
   Worker worker{job, keeper, black_box, phases, *endpoint, data, holding, saving, tracer, {}};
   serve(worker);
   saving.finish();
+  endpoint->leave();
   return static_cast<int>(ExitCode::kDone);
 }
 

@@ -2,33 +2,38 @@
 # Installs what Phalanx builds on, and nothing that is there already:
 #   Debian packages (with sudo when not root), and LibTorch from the pinned wheel into .deps/python,
 #   unless PHALANX_LIBTORCH names one. Takes seconds when nothing is missing.
-# Usage: scripts/setup.sh [--benchmarks] [--lint]
-#   --benchmarks: also what the peers in benchmarks/ need; --lint: also what scripts/lint.sh needs
+# Usage: scripts/setup.sh [--benchmarks] [--cuda] [--lint]
+#   --benchmarks: also what the peers in benchmarks/ need; --cuda: also nvcc, the CUDA runtime and NCCL, from wheels where
+#   there is no toolkit under CUDA_HOME (/usr/local/cuda) or on the PATH; --lint: also what scripts/lint.sh needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 benchmarks=no
+cuda=no
 lint=no
 for argument in "$@"; do
   case $argument in
     --benchmarks) benchmarks=yes ;;
+    --cuda) cuda=yes ;;
     --lint) lint=yes ;;
-    *) printf 'error: setup: expected --benchmarks, --lint or nothing, found %s\n' "$argument" >&2; exit 2 ;;
+    *) printf 'error: setup: expected --benchmarks, --cuda, --lint or nothing, found %s\n' "$argument" >&2; exit 2 ;;
   esac
 done
 
 torch_version=2.11.0
 cudart_version=13.0.96
 cupti_version=13.0.85
+nvcc_version=13.0.88
+nccl_version=2.28.9
 packages=(
   ca-certificates git g++ cmake ninja-build ccache pkg-config python3 python3-pip
   libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libgrpc++-dev libssl-dev zlib1g-dev
   libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libxxhash-dev libisal-dev libhdf5-dev
-  libgtest-dev libgmock-dev
+  libopenmpi-dev openmpi-bin libgtest-dev libgmock-dev
   python3-yaml python3-h5py
 )
-# The peers of benchmarks/: MPI, and what torch.compile compiles with.
-[ $benchmarks = no ] || packages+=(libopenmpi-dev openmpi-bin python3-dev)
+# The peers of benchmarks/: what torch.compile compiles with.
+[ $benchmarks = no ] || packages+=(python3-dev)
 # 16 is the first that reads std::source_location of g++ 12's library.
 [ $lint = no ] || packages+=(clang-format-16 clang-tidy-16)
 
@@ -58,7 +63,7 @@ wheel() {
   # --python-version: the libraries inside are the same for every Python; the one here need not have a wheel.
   /usr/bin/python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: \
     --python-version 3.11 --platform manylinux_2_28_x86_64 --platform manylinux_2_25_x86_64 \
-    --platform manylinux2014_x86_64 -d .deps/download "$1"
+    --platform manylinux_2_18_x86_64 --platform manylinux2014_x86_64 -d .deps/download "$1"
   mkdir -p .deps/python
   /usr/bin/python3 -m zipfile -e .deps/download/*.whl .deps/python
   rm -rf .deps/download
@@ -85,7 +90,7 @@ python_peers() {
     [libcufft.so.12]=nvidia-cufft==12.0.0.61 [libcufile.so.0]=nvidia-cufile==1.15.1.6
     [libcurand.so.10]=nvidia-curand==10.4.0.35 [libcusparse.so.12]=nvidia-cusparse==12.6.3.3
     [libcusparseLt.so.0]=nvidia-cusparselt-cu13==0.8.0 [libcudnn.so.9]=nvidia-cudnn-cu13==9.19.0.56
-    [libnccl.so.2]=nvidia-nccl-cu13==2.28.9 [libnvJitLink.so.13]=nvidia-nvjitlink==13.0.88
+    [libnccl.so.2]=nvidia-nccl-cu13==$nccl_version [libnvJitLink.so.13]=nvidia-nvjitlink==13.0.88
     [libnvshmem_host.so.3]=nvidia-nvshmem-cu13==3.4.5
   )
   if ! cmp -s benchmarks/requirements.txt $marker; then
@@ -104,6 +109,22 @@ python_peers() {
   PYTHONPATH=.deps/python /usr/bin/python3 -c 'import torch, torch.distributed.run'
 }
 
+# What cmake/phalanx_cuda.cmake looks for.
+cuda_wheels() {
+  local toolkit=${CUDA_HOME:-/usr/local/cuda}
+  if command -v nvcc >/dev/null; then toolkit=$(dirname "$(dirname "$(readlink -f "$(command -v nvcc)")")"); fi
+  if [ ! -x "$toolkit/bin/nvcc" ]; then
+    for part in nvcc crt; do wheel "nvidia-cuda-$part==$nvcc_version"; done
+    wheel "nvidia-nvvm==$nvcc_version"
+    wheel "nvidia-cuda-runtime==$cudart_version"
+    chmod +x .deps/python/nvidia/cu13/bin/* .deps/python/nvidia/cu13/nvvm/bin/*  # what unpacking loses
+  fi
+  if [ ! -e "$toolkit/include/nccl.h" ] && [ ! -e /usr/local/include/nccl.h ] && [ ! -e /usr/include/nccl.h ]; then
+    wheel "nvidia-nccl-cu13==$nccl_version"
+  fi
+}
+
+[ $cuda = no ] || cuda_wheels
 if [ $benchmarks = yes ]; then
   wheel "torch==$torch_version"  # also where PHALANX_LIBTORCH names another: the peers run on this one
   python_peers

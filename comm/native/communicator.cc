@@ -1,25 +1,12 @@
 #include "comm/native/communicator.h"
 
-#include <map>
 #include <mutex>
 
+#include "comm/group_keys.h"
 #include "comm/native/native_group.h"
 
 namespace phalanx::comm {
 namespace {
-
-// FNV-1a over the members and how many groups of the same members there were before: the same on
-// all members, because they make their common groups in the same order. A multiple of 4, and never
-// 0: the numbers above it name the group's other channels, and 0 the control connections.
-std::uint64_t key_of(const std::vector<int>& ranks, int before) {
-  std::uint64_t hash = 0xcbf29ce484222325ull;
-  const auto mix = [&](int value) {
-    hash = (hash ^ static_cast<std::uint32_t>(value)) * 0x100000001b3ull;
-  };
-  mix(before);
-  for (const int rank : ranks) mix(rank);
-  return (hash << 2) | std::uint64_t{1} << 63;
-}
 
 Task await_node(Strand& strand, Engine& engine) {
   const int node =
@@ -49,8 +36,7 @@ class NativeCommunicator : public Communicator {
 
   std::shared_ptr<Group> make_group(const std::vector<int>& ranks) override {
     const std::lock_guard lock(mutex_);
-    const std::uint64_t key = key_of(ranks, groups_of_[ranks]++);
-    return std::make_shared<NativeGroup>(engine_, ranks, groups_++, key);
+    return std::make_shared<NativeGroup>(engine_, ranks, groups_++, keys_.next(ranks));
   }
 
   void abort(int peer, const std::string& reason) override {
@@ -61,7 +47,7 @@ class NativeCommunicator : public Communicator {
   std::shared_ptr<Engine> engine_;
   std::mutex mutex_;
   int groups_ = 0;
-  std::map<std::vector<int>, int> groups_of_;  // the same members
+  GroupKeys keys_;
 };
 
 }  // namespace

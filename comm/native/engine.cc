@@ -32,6 +32,11 @@ bool more_ranks_than_cores(const Membership& membership) {
   return std::count_if(membership.peers.begin(), membership.peers.end(), same) > CPU_COUNT(&cores);
 }
 
+std::optional<EmulatedLink> emulated_link(const Membership& membership, const NodeMemory& memory) {
+  if (membership.link.bytes_per_second <= 0) return std::nullopt;
+  return EmulatedLink(membership.link, memory.link_free_at());
+}
+
 }  // namespace
 
 PendingOperation::PendingOperation(std::shared_ptr<Engine> engine, const OperationInfo& info,
@@ -53,8 +58,8 @@ Engine::Engine(Membership membership, Listener& listener)
       crowded_(more_ranks_than_cores(membership_)) {
   Control& own = memory_.own();
   if (local_ranks_.size() < membership_.peers.size())
-    network_ =
-        std::make_unique<Network>(membership_, listener, own.doorbell, memory_.link_free_at());
+    network_ = std::make_unique<Network>(membership_, listener, own.doorbell,
+                                         emulated_link(membership_, memory_));
   own.pid.store(::getpid());
   own.start_time.store(start_time(::getpid()));
   own.joined.store(1);

@@ -11,9 +11,9 @@
 
 #include "comm/native/network.h"
 #include "comm/native/node_memory.h"
-#include "comm/native/recorder.h"
 #include "comm/native/strand.h"
 #include "comm/native/watch.h"
+#include "comm/recorder.h"
 #include "comm/work.h"
 
 namespace phalanx::comm {

@@ -17,10 +17,8 @@ constexpr std::size_t kMaxGuests = 64;
 }  // namespace
 
 Network::Network(const Membership& membership, Listener& listener, Doorbell& bell,
-                 std::atomic<std::int64_t>& link_free_at)
-    : membership_(membership), listener_(listener), poller_(bell) {
-  if (membership.link.bytes_per_second > 0) link_.emplace(membership.link, link_free_at);
-}
+                 std::optional<EmulatedLink> link)
+    : membership_(membership), listener_(listener), link_(link), poller_(bell) {}
 
 Stream& Network::stream(int peer, std::uint64_t channel) {
   auto& stream = streams_[{peer, channel}];
@@ -39,9 +37,10 @@ Stream& Network::stream(int peer, std::uint64_t channel) {
 }
 
 Task Network::connected(Strand& strand, int peer, std::uint64_t channel) {
+  // First of all the pair can tell each other why it ends.
   Stream& control = stream(peer, kControl);
-  Stream& data = stream(peer, channel);
   co_await strand.until(control.connected(), 1, peer, &control);
+  Stream& data = stream(peer, channel);
   co_await strand.until(data.connected(), 1, peer, &data);
 }
 
@@ -107,7 +106,7 @@ std::optional<Ending> Network::failure(const Stream& stream, TimePoint now) {
   if (!stream.failure() || told_) return std::nullopt;
   const auto control = streams_.find({stream.peer(), kControl});
   const bool silent = control != streams_.end() && control->second->failure() &&
-                      controls_.at(stream.peer()).heard;
+                      control->second->connected().load() != 0;
   const TimePoint since = closed_since_.try_emplace(&stream, now).first->second;
   if (!silent && now < since + kLastWords) return std::nullopt;
   return stream.failure();

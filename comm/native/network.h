@@ -27,9 +27,9 @@ class Network {
  public:
   static constexpr std::uint64_t kControl = 0;
 
-  // `link_free_at`: see emulated_link.h.
+  // `link`: what data to other nodes passes, if something.
   Network(const Membership& membership, Listener& listener, Doorbell& bell,
-          std::atomic<std::int64_t>& link_free_at);
+          std::optional<EmulatedLink> link = {});
 
   // The connection for `channel` to a rank of another node.
   Stream& stream(int peer, std::uint64_t channel);
@@ -58,7 +58,7 @@ class Network {
  private:
   using Key = std::pair<int, std::uint64_t>;
   struct ControlMessage {
-    enum class Type : std::uint32_t { kHere, kWaits, kEnds };
+    enum class Type : std::uint32_t { kWaits, kEnds };
     Type type;
     std::int32_t kind;
     std::int32_t peer;
@@ -66,7 +66,6 @@ class Network {
   struct Control {
     ControlMessage incoming{};
     std::uint64_t expected = 0;  // bytes received when `incoming` is complete
-    bool heard = false;          // the peer has it too, and would say why it ends
     std::optional<std::pair<int, TimePoint>> waits_for;
   };
 
@@ -76,7 +75,6 @@ class Network {
   Task attempt(Strand& strand, Stream& stream, std::uint64_t channel, Attempt& outcome);
   Task welcome(Strand& strand, FileDescriptor socket);
   bool expected(const Hello& hello) const;
-  void establish(Stream& stream, std::uint64_t channel, FileDescriptor socket);
 
   void accept_waiting();
   bool step_formings();

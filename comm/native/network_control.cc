@@ -24,8 +24,6 @@ bool Network::converse(int peer, Control& control) {
 
 void Network::hear(int peer, Control& control) {
   const ControlMessage message = control.incoming;
-  control.heard = true;
-  if (message.type == ControlMessage::Type::kHere) return;
   if (message.type == ControlMessage::Type::kWaits) {
     control.waits_for = {message.peer, Clock::now()};
   } else if (!told_) {

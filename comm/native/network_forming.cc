@@ -1,6 +1,5 @@
 // How connections come about and prove themselves: handshake.h over streams.
 #include <algorithm>
-#include <utility>
 
 #include "comm/native/network.h"
 
@@ -46,15 +45,8 @@ Task Network::attempt(Strand& strand, Stream& stream, std::uint64_t channel, Att
   Welcome welcome;
   here = trial.receive(&welcome, sizeof welcome);
   if (!co_await strand.within(deadline, trial.received(), here, &trial)) co_return;
-  establish(stream, channel, trial.release());
+  stream.adopt(trial.release());
   outcome = Attempt::kDone;
-}
-
-void Network::establish(Stream& stream, std::uint64_t channel, FileDescriptor socket) {
-  stream.adopt(std::move(socket));
-  if (channel != kControl) return;
-  const ControlMessage here{ControlMessage::Type::kHere, 0, -1};
-  stream.send_copy(&here, sizeof here);
 }
 
 bool Network::expected(const Hello& hello) const {
@@ -91,7 +83,7 @@ Task Network::welcome(Strand& strand, FileDescriptor socket) {
   Welcome welcome;
   const std::uint64_t gone = guest.send(&welcome, sizeof welcome);
   if (!co_await strand.within(deadline, guest.sent(), gone, &guest)) co_return;
-  establish(place, hello.channel, guest.release());
+  place.adopt(guest.release());
 }
 
 }  // namespace phalanx::comm

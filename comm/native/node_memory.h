@@ -8,8 +8,8 @@
 #include <span>
 
 #include "base/memory_file.h"
+#include "comm/ending.h"
 #include "comm/native/doorbell.h"
-#include "comm/native/ending.h"
 
 namespace phalanx::comm {
 

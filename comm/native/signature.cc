@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "comm/native/ending.h"
+#include "comm/ending.h"
 
 namespace phalanx::comm {
 

@@ -7,7 +7,7 @@
 #include <list>
 
 #include "base/clock.h"
-#include "comm/native/task.h"
+#include "comm/task.h"
 
 namespace phalanx::comm {
 

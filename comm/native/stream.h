@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/file_descriptor.h"
+#include "comm/ending.h"
 #include "comm/native/emulated_link.h"
-#include "comm/native/ending.h"
 
 namespace phalanx::comm {
 

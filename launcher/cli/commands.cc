@@ -1,10 +1,14 @@
 #include "launcher/cli/commands.h"
 
+#include <unistd.h>
+
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "launcher/control/controller.h"
 #include "launcher/node/agent.h"
 #include "launcher/node/keeper.h"
+#include "launcher/node/mpi_places.h"
 
 namespace phalanx::launcher {
 namespace {
@@ -21,6 +25,23 @@ Subcommand version_command() {
           }};
 }
 
+Subcommand mpi_place_command() {
+  struct Options {
+    std::string socket;
+    int slots = 1;
+  };
+  auto options = std::make_shared<Options>();
+  return {.name = "mpi-place",
+          .options = {{"SOCKET", "", "name of the keepers' sockets", &options->socket, true},
+                      {"SLOTS", "", "workers per node", &options->slots, true}},
+          .prints = false,
+          .run = [options](const Printer&) {
+            std::vector<std::string> environment;
+            for (char** entry = environ; *entry != nullptr; ++entry) environment.push_back(*entry);
+            return node::run_mpi_place(options->socket, options->slots, environment);
+          }};
+}
+
 }  // namespace
 
 std::vector<Subcommand> daemon_commands() {
@@ -32,6 +53,7 @@ std::vector<Subcommand> daemon_commands() {
   add("keeper", node::run_keeper);
   add("agent", node::run_agent);
   add("controller", control::run_controller);
+  commands.push_back(mpi_place_command());
   return commands;
 }
 

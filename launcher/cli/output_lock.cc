@@ -47,7 +47,7 @@ void require_writable(const std::filesystem::path& output) {
   while (!std::filesystem::exists(folder, error) && folder.has_relative_path())
     folder = folder.parent_path();
   if (!std::filesystem::is_directory(folder, error))
-    throw StorageError(shown(folder) + ": expected a folder for the output, found none", kHelp);
+    throw StorageError(shown(folder) + ": expected a folder for the output, found a file", kHelp);
   if (::access(folder.c_str(), W_OK | X_OK) != 0)
     throw StorageError(describe_errno(folder.string() + ": write"), kHelp);
 }

@@ -7,6 +7,8 @@
 
 #include "config/config_error.h"
 #include "data/batch.h"
+#include "data/error.h"
+#include "data/token_file.h"
 #include "data/tokenizer.h"
 #include "launcher/cli/shown_path.h"
 #include "layout/tensor_spec.h"
@@ -36,13 +38,23 @@ void resolve(config::LoadedJob& loaded) {
   auto& job = loaded.job;
   const auto tokenizer = data::make_tokenizer(job.data.tokenizer);
   fill_in_vocabulary(loaded, *tokenizer);
-  const auto open = [&](const std::string& path) {
-    data::TokenFile file(path);
-    file.require_tokenizer(*tokenizer);
-    const data::Batches long_enough(std::move(file), job.model.sequence_length, job.seed);
+  std::string wrong, help;
+  const auto open = [&](const std::string& path, const std::string& key) {
+    try {
+      data::TokenFile file(path);
+      file.require_tokenizer(*tokenizer);
+      const data::Batches long_enough(std::move(file), job.model.sequence_length, job.seed);
+    } catch (const data::DataError& error) {
+      const auto setting = std::ranges::find(loaded.settings, key, &config::Setting::path);
+      wrong += fmt::format("{}{}: {}: {}", wrong.empty() ? "" : "\nerror: ", setting->origin, key,
+                           error.what());
+      help = error.help();
+    }
   };
-  for (const auto& dataset : job.data.train) open(dataset.path);
-  if (!job.data.validation.path.empty()) open(job.data.validation.path);
+  for (std::size_t i = 0; i < job.data.train.size(); ++i)
+    open(job.data.train[i].path, fmt::format("data.train.{}.path", i));
+  if (!job.data.validation.path.empty()) open(job.data.validation.path, "data.validation.path");
+  if (!wrong.empty()) throw data::DataError(wrong, help);
 }
 
 namespace {

@@ -9,7 +9,8 @@ namespace phalanx::launcher {
 
 // Looks at what the job's data asks for: fills in `model.vocab_size: auto`, opens the token files,
 // checks that the job's tokenizer made them and that they are long enough. Throws ConfigError for a
-// vocabulary that is too small, DataError for the files.
+// vocabulary that is too small, DataError for the files: all that are wrong, each with its key and
+// where that was set.
 void resolve(config::LoadedJob& loaded);
 
 // A few lines about what a resolved job will do: ranks, parameters, tokens, memory of the state.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/rand.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <iostream>
@@ -10,6 +11,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "comm/plugin.h"
 #include "config/load.h"
 #include "launcher/cli/attempt.h"
 #include "launcher/cli/output_lock.h"
@@ -17,6 +19,7 @@
 #include "launcher/cli/run_file.h"
 #include "launcher/cli/shown_path.h"
 #include "launcher/cli/supervision.h"
+#include "launcher/error.h"
 #include "layout/flat_layout.h"
 #include "protocol/exit_code.h"
 #include "protocol/run_directory.h"
@@ -68,7 +71,30 @@ void print_plan(const config::Job& job, const Attempt& attempt, const Printer& p
   printer.print(plan, describe(job) + beginning_of(attempt, job));
 }
 
+// A backend that is there. Throws RefusedError.
+const comm::Backend& backend_of(const config::Job& job) {
+  try {
+    return comm::find_backend(job.launch.backend, comm::plugin_folders(self_program()));
+  } catch (const SystemError& error) {
+    throw RefusedError(error.what(), error.help());
+  }
+}
+
+// Throws RefusedError without an mpirun.
+protocol::MpiWorld mpi_world(const config::Job& job) {
+  protocol::MpiWorld world;
+  world.set_program(find_program("mpirun"));
+  if (world.program().empty())
+    throw RefusedError("launch.backend: " + job.launch.backend +
+                           ": expected the program mpirun in PATH, found none",
+                       "install Open MPI (openmpi-bin), or set launch.backend: native");
+  world.set_socket(fmt::format("phalanx-{}-node", ::getpid()));
+  world.set_ranks(static_cast<int>(job.launch.emulate_nodes * job.launch.ranks_per_node));
+  return world;
+}
+
 std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const Attempt& attempt) {
+  const comm::Backend& backend = backend_of(job);
   const protocol::RunDirectory run(job.output);
   protocol::KeeperStart start;
   start.set_slots(static_cast<int>(job.launch.ranks_per_node));
@@ -78,7 +104,9 @@ std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const A
   start.set_host(kHost);
   start.set_secret(random_secret());
   start.set_token(random_secret());
-  start.set_arena_bytes(layout::registered_bytes(layout::tensor_specs(job.model)));
+  if (backend.uses_node_memory)
+    start.set_arena_bytes(layout::registered_bytes(layout::tensor_specs(job.model)));
+  if (backend.start == comm::Backend::Start::kMpirun) *start.mutable_mpi() = mpi_world(job);
   start.set_worker_program(std::filesystem::path(self_program()).parent_path() / "phalanx-worker");
   std::vector<protocol::KeeperStart> starts;
   for (int node = 0; node < job.launch.emulate_nodes; ++node) {
@@ -98,6 +126,8 @@ std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const A
   controller.set_resume(attempt.checkpoint);
   controller.set_resume_step(attempt.step);
   controller.set_resume_is_chosen(attempt.chosen);
+  controller.set_needs_new_processes(backend.reforming ==
+                                     comm::Backend::Reforming::kNeedsNewProcess);
   for (const auto& checkpoint : attempt.damaged) *controller.add_passed_over() = checkpoint;
   return starts;
 }
@@ -145,8 +175,9 @@ int run(const RunOptions& options, const Printer& printer) {
   const protocol::RunDirectory directory(job.output);
   int code = static_cast<int>(protocol::ExitCode::kDone);
   if (!attempt.finished) {
+    const auto starts = keeper_starts(job, attempt);
     begin_attempt(job, attempt.number);
-    code = supervise(job, attempt.number, keeper_starts(job, attempt), lock);
+    code = supervise(job, attempt.number, starts, lock);
   }
   if (printer.as_json() && std::filesystem::exists(directory.summary()))
     printer.print(Json::parse(read_file(directory.summary())), {});

@@ -28,6 +28,18 @@ void expect_survivors(State& state) {
   state.finished = 0;
 }
 
+// A backend that cannot re-form: nobody is of use in another generation. Their deaths are ours and
+// say nothing about the ranks.
+void end_processes(Decision& decision) {
+  State& state = decision.state;
+  for (int rank = 0; rank < state.ranks(); ++rank) {
+    Worker& worker = state.workers[static_cast<std::size_t>(rank)];
+    if (worker.state == Worker::State::kCandidate) worker.state = Worker::State::kReturning;
+    decision.kill_worker(rank);
+  }
+  state.candidates = 0;
+}
+
 void begin_round(State& state, const Death& death) {
   if (state.rounds.size() == kRounds) state.rounds.pop_front();
   state.rounds.emplace_back();
@@ -66,6 +78,7 @@ void break_generation(Decision& decision, const Death& death) {
   begin_round(state, death);
 
   expect_survivors(state);
+  if (state.needs_new_processes) end_processes(decision);
   state.suspicion.reset();
   state.deadlines.suspicion = kNever;
   state.deadlines.returning = decision.now + kReturnSeconds;

@@ -141,6 +141,7 @@ void Controller::begin_or_continue() {
     begin.set_last_generation(last_claimed_generation(directory_));
     if (!start_.resume().empty()) *begin.mutable_resume() = read_saved_state(start_.resume());
     *begin.mutable_passed_over() = start_.passed_over();
+    begin.set_needs_new_processes(start_.needs_new_processes());
   }
   take(std::move(event));
 }

@@ -34,7 +34,9 @@ Verdict unsaved_verdict(const State& state, const std::string& cause) {
   const std::string text = "the final state was not saved: " + cause;
   if (!state.stop)
     return {static_cast<int>(ExitCode::kStorage), "failed", text,
-            "the newest complete checkpoint is as it was; make room, then run the job again"};
+            state.checkpoint
+                ? "the newest complete checkpoint is as it was; make room, then run the job again"
+                : "there is no checkpoint yet; make room, then run the job again"};
   const bool cancelled = *state.stop == StopRequest::CANCELLED;
   return stopped_verdict(*state.stop, cancelled ? ExitCode::kStorage : ExitCode::kPreemptedUnsaved,
                          text, how_to_go_on(state));

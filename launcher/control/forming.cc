@@ -123,7 +123,7 @@ void begin_forming(Decision& decision) {
 void take_candidate(Decision& decision, int rank, const protocol::Candidate& candidate) {
   State& state = decision.state;
   Worker& worker = state.workers[static_cast<std::size_t>(rank)];
-  if (worker.state == Worker::State::kCandidate) return;
+  if (worker.state == Worker::State::kCandidate || worker.killed) return;
   const bool early = state.phase == State::Phase::kTraining;
   if (early && candidate.left_generation() != state.generation) return;
   if (worker.state == Worker::State::kFinished && early) --state.finished;

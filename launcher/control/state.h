@@ -115,6 +115,7 @@ struct State {
   int slots_per_node = 0;
   std::int64_t steps = 0;
   double began_at = 0;
+  bool needs_new_processes = false;  // the backend cannot re-form: nobody survives a generation
 
   // Members. Rank = node * slots_per_node + slot.
   Phase phase = Phase::kForming;

@@ -1,7 +1,6 @@
 #include "launcher/node/daemon.h"
 
 #include <fcntl.h>
-#include <signal.h>
 
 #include <utility>
 
@@ -24,7 +23,7 @@ void Daemon::start() {
     command.program = program_.path;
     command.arguments = program_.arguments;
     command.descriptors = {{1, log.get()}, {2, log.get()}, {3, theirs.get()}};
-    command.death_signal = SIGKILL;
+    command.death_signal = program_.end_signal;
     pid_ = start_process(command);
     peer_ = std::make_unique<FramePeer>(loop_, FrameChannel(std::move(ours)),
                                         FramePeer::Handlers{handlers_.on_frame,
@@ -56,8 +55,8 @@ protocol::NodeReport Daemon::started() const {
 }
 
 void Daemon::end() {
-  ending_ = true;
-  if (pid_ != 0) ::kill(pid_, SIGKILL);
+  let_go();
+  if (pid_ != 0) ::kill(pid_, program_.end_signal);
 }
 
 void Daemon::kill(const std::string& why) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <filesystem>
@@ -23,6 +24,7 @@ class Daemon {
     std::vector<std::string> arguments;
     std::string name;
     std::filesystem::path log;
+    int end_signal = SIGKILL;  // ends it when it, or the keeper, is to end
   };
   struct Handlers {
     std::function<void()> on_start;  // peer() is there
@@ -34,13 +36,15 @@ class Daemon {
   Daemon(EventLoop& loop, Program program, RestartPolicy policy, Handlers handlers)
       : loop_(loop),
         program_(std::move(program)),
-        policy_(policy),
+        policy_(std::move(policy)),
         handlers_(std::move(handlers)) {}
 
   void start();
   // It has been reaped: reads what it said last, and starts it again when the policy says so.
   void died(const std::string& how);
-  // SIGKILL, and it is not started again.
+  // It is not started again when it ends.
+  void let_go() { ending_ = true; }
+  // Ends it, and it is not started again.
   void end();
   // SIGKILL, for the reason that its log then gives; it is started again.
   void kill(const std::string& why);

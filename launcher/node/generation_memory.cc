@@ -6,13 +6,19 @@ namespace phalanx::node {
 
 GenerationMemory::GenerationMemory(std::uint64_t generation, int ranks,
                                    std::uint64_t bytes_per_rank)
-    : generation_(generation),
-      file_(create_memory_file("phalanx-generation-" + std::to_string(generation),
-                               comm::node_memory_bytes(ranks, bytes_per_rank))),
-      mapping_(file_) {}
+    : generation_(generation) {
+  if (bytes_per_rank == 0) return;
+  file_ = create_memory_file("phalanx-generation-" + std::to_string(generation),
+                             comm::node_memory_bytes(ranks, bytes_per_rank));
+  mapping_ = MemoryMapping(file_);
+}
+
+std::vector<int> GenerationMemory::descriptors() const {
+  return file_ ? std::vector{file_.get()} : std::vector<int>();
+}
 
 void GenerationMemory::end(int rank) {
-  if (generation_ != 0) comm::abort_node_memory(mapping_.bytes(), rank);
+  if (file_) comm::abort_node_memory(mapping_.bytes(), rank);
 }
 
 }  // namespace phalanx::node

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/file_descriptor.h"
 #include "base/memory_file.h"
@@ -12,11 +13,11 @@ namespace phalanx::node {
 class GenerationMemory {
  public:
   GenerationMemory() = default;  // of no generation
-  // Throws SystemError when the node has not enough memory.
+  // 0 bytes: without memory. Throws SystemError when the node has not enough.
   GenerationMemory(std::uint64_t generation, int ranks, std::uint64_t bytes_per_rank);
 
   std::uint64_t generation() const { return generation_; }  // 0: none
-  int fd() const { return file_.get(); }
+  std::vector<int> descriptors() const;  // for a frame: of the memory, if there is any
   // Survivors on this node throw within microseconds. -1: no rank is to blame.
   void end(int rank);
 

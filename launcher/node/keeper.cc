@@ -135,6 +135,7 @@ int Keeper::run() {
   ready.mutable_node_ready()->set_keeper_pid(::getpid());
   report(std::move(ready));
   workers_.nursery().start();  // first: no step begins before it has loaded Torch
+  workers_.mpi_places().start();
   if (node_.with_controller()) controller_.start();
   agent_.start();
   watch_agent();
@@ -162,6 +163,8 @@ void Keeper::on_exit(const ExitStatus& status) {
     agent_.died(status.describe());
   } else if (status.pid == workers_.nursery().pid()) {
     workers_.nursery().died(status.describe());
+  } else if (status.pid == workers_.mpi_places().mpirun().pid()) {
+    workers_.mpi_places().mpirun().died(status.describe());
   } else if (status.pid == controller_.pid()) {
     const bool done = status.signal == 0 && (status.code == 0 || phase_ == Phase::kClosing);
     if (done) controller_.end();
@@ -315,6 +318,7 @@ void Keeper::close() {
   phase_ = Phase::kClosing;
   agent_.end();
   workers_.nursery().end();
+  workers_.mpi_places().mpirun().end();
   if (controller_.pid() == 0) {
     exit_code_ = 0;
     return;
@@ -326,6 +330,7 @@ void Keeper::kill_everything() {
   controller_.end();
   agent_.end();
   workers_.nursery().end();
+  workers_.mpi_places().mpirun().end();
   workers_.kill_all();
   // Not for ever: what the kernel holds in a system call for good has its death signal and stays
   // behind. Those that this process does not know yet have it as well.

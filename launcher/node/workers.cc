@@ -34,6 +34,8 @@ constexpr Duration kTimeToFork = std::chrono::seconds(120);
 // A nursery that dies this often without a fork in between will not get better.
 constexpr int kNurseryDeaths = 3;
 constexpr Duration kNurseryMemory = std::chrono::minutes(10);
+constexpr auto kNurseryHelp = "every worker of this node needs it: see that LibTorch loads there";
+constexpr auto kMpirunHelp = "every worker needs it: see that `mpirun -n 1 true` works there";
 
 Daemon::Program nursery_program(const protocol::KeeperStart& node) {
   return {node.worker_program(),
@@ -83,7 +85,12 @@ Workers::Workers(EventLoop& loop, const protocol::KeeperStart& node, Handlers ha
       handlers_(std::move(handlers)),
       nursery_(loop, nursery_program(node), RestartPolicy(kNurseryDeaths, kNurseryMemory),
                {[this] { nursery_started(); }, [this](Frame& frame) { nursery_said(frame); }, [] {},
-                [this](const std::string& why) { nursery_given_up(why); }}),
+                [this](const std::string& why) { given_up(why, kNurseryHelp); }}),
+      mpi_places_(
+          loop, node,
+          {[this] { fork_next(); },
+           [this](int slot) { kill_because(slot, "mpirun has given up its place"); },
+           [this](const std::string& why) { given_up(why, kMpirunHelp); }, handlers_.report}),
       workers_(static_cast<std::size_t>(node.slots())) {}
 
 Workers::Worker* Workers::find(int slot) {
@@ -107,9 +114,12 @@ void Workers::start(int slot) {
 }
 
 void Workers::fork_next() {
-  if (forking_ || to_fork_.empty() || nursery_.peer() == nullptr) return;
-  forking_ = to_fork_.front();
-  to_fork_.pop_front();
+  if (forking_ || nursery_.peer() == nullptr) return;
+  const auto next =
+      std::ranges::find_if(to_fork_, [this](int slot) { return mpi_places_.is_free(slot); });
+  if (next == to_fork_.end()) return;
+  forking_ = *next;
+  to_fork_.erase(next);
   request_fork(*forking_);
 }
 
@@ -133,6 +143,7 @@ void Workers::request_fork(int slot) {
 
   protocol::ForkWorker request;
   request.set_slot(slot);
+  for (auto& entry : mpi_places_.take(slot)) request.add_environment(std::move(entry));
   (void)nursery_.peer()->send(request.SerializeAsString(),
                               {theirs.get(), output.get(), worker.black_box.get()});
   loop_.at(Clock::now() + kTimeToFork, [this, slot, incarnation = worker.incarnation] {
@@ -174,6 +185,7 @@ void Workers::nursery_started() {
   handlers_.report(nursery_.started());
   if (forking_) {
     find(*forking_)->peer.reset();
+    mpi_places_.give_back(*forking_);
     to_fork_.push_front(*forking_);
     forking_.reset();
   }
@@ -181,10 +193,8 @@ void Workers::nursery_started() {
   fork_next();
 }
 
-void Workers::nursery_given_up(const std::string& why) {
-  handlers_.report(
-      node_failed(ExitCode::kPreflight, node_.name() + ": " + why,
-                  "every worker of this node needs it: see that LibTorch loads there"));
+void Workers::given_up(const std::string& why, const std::string& help) {
+  handlers_.report(node_failed(ExitCode::kPreflight, node_.name() + ": " + why, help));
 }
 
 // ---------------------------------------------------------------- telling and hearing
@@ -243,7 +253,7 @@ void Workers::begin(const protocol::Roster& roster) {
   *message.mutable_roster() = roster;
   for (const auto& [slot, rank] : ranks) {
     find(slot)->rank = rank;
-    tell(slot, message, {memory_.fd()});
+    tell(slot, message, memory_.descriptors());
     if (find(slot)->pid == 0) memory_.end(rank);  // it died while the roster was under way
   }
 }
@@ -304,6 +314,7 @@ void Workers::worker_exited(int slot, const ExitStatus& status) {
   Worker& worker = *find(slot);
   if (worker.rank >= 0) memory_.end(std::exchange(worker.rank, -1));  // before all else
   worker.reaped = true;
+  mpi_places_.leave(slot, status);
   worker.peer->drain();
   worker.peer.reset();
   worker.pid = 0;
@@ -332,6 +343,7 @@ void Workers::kill_all() {
 void Workers::leave(Duration grace) {
   leaving_ = true;
   to_fork_.clear();
+  mpi_places_.mpirun().let_go();  // it ends with its last placeholder
   ToWorker message;
   message.mutable_leave();
   tell_all(message);

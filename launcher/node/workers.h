@@ -14,6 +14,7 @@
 #include "base/process.h"
 #include "launcher/node/daemon.h"
 #include "launcher/node/generation_memory.h"
+#include "launcher/node/mpi_places.h"
 #include "protocol/messages.pb.h"
 
 namespace phalanx::node {
@@ -47,7 +48,7 @@ class Workers {
   // What the keeper has noticed.
   void nursery_started();
   void nursery_said(Frame& frame);
-  void nursery_given_up(const std::string& why);
+  void given_up(const std::string& why, const std::string& help);
   // False when the process is no worker that is known yet.
   void exited(const ExitStatus& status);
   // True when `pid` holds the slot now.
@@ -57,6 +58,7 @@ class Workers {
   void kill_all();
 
   Daemon& nursery() { return nursery_; }
+  MpiPlaces& mpi_places() { return mpi_places_; }
 
  private:
   struct Worker {
@@ -87,6 +89,7 @@ class Workers {
   const protocol::KeeperStart& node_;
   Handlers handlers_;
   Daemon nursery_;
+  MpiPlaces mpi_places_;
   std::vector<Worker> workers_;  // by slot
   std::uint64_t incarnations_ = 0;
   std::deque<int> to_fork_;     // slots

@@ -1,10 +1,13 @@
 #include "cluster.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/process.h"
 #include "base/socket.h"
+#include "comm/backend.h"
 #include "comm/native/node_memory.h"
 #include "protocol/black_box.h"
 
@@ -13,22 +16,71 @@ namespace phalanx::comm {
 using nlohmann::json;
 
 Cluster::Cluster(ClusterPlan plan) : plan_(std::move(plan)) {
-  for (std::size_t rank = 0; rank < plan_.nodes.size(); ++rank) {
-    auto [ours, theirs] = socket_pair();
-    Command command;
-    command.program = COMM_RANK;
-    command.arguments = {plan_.backend, plan_.scenario};
-    command.descriptors = {{3, theirs.get()}};
-    command.death_signal = SIGKILL;
-    processes_.push_back({start_process(command), FrameChannel(std::move(ours)), 0});
-  }
+  const std::filesystem::path plugins[] = {plan_.plugins};
+  if (find_backend(plan_.backend, plugins).start == Backend::Start::kMpirun)
+    start_by_mpirun();
+  else
+    start_alone();
   for (int rank = 0; rank < static_cast<int>(processes_.size()); ++rank)
     processes_[static_cast<std::size_t>(rank)].port = receive(rank).at("port");
 }
 
+void Cluster::start_alone() {
+  for (std::size_t rank = 0; rank < plan_.nodes.size(); ++rank) {
+    auto [ours, theirs] = socket_pair();
+    Command command;
+    command.program = COMM_RANK;
+    command.arguments = {plan_.backend, plan_.scenario, plan_.plugins};
+    command.descriptors = {{3, theirs.get()}};
+    command.death_signal = SIGKILL;
+    processes_.push_back({start_process(command), FrameChannel(std::move(ours))});
+  }
+}
+
+void Cluster::start_by_mpirun() {
+  static int clusters = 0;
+  const std::string name = fmt::format("comm-test-{}-{}", ::getpid(), ++clusters);
+  const FileDescriptor listener = listen_local(name);
+  Command command;
+  command.program = find_program("mpirun");
+  command.arguments = {"--allow-run-as-root",
+                       "--oversubscribe",
+                       "--bind-to",
+                       "none",
+                       "--mca",
+                       "mpi_yield_when_idle",
+                       "1",
+                       "-n",
+                       std::to_string(plan_.nodes.size()),
+                       COMM_RANK,
+                       plan_.backend,
+                       plan_.scenario,
+                       plan_.plugins,
+                       name};
+  command.death_signal = SIGTERM;
+  mpirun_ = start_process(command);
+  processes_.resize(plan_.nodes.size());
+  for (std::size_t come = 0; come < processes_.size(); ++come) {
+    auto connection = accept_local(listener, Clock::now() + std::chrono::minutes(1));
+    if (!connection) throw SystemError("mpirun: expected all ranks to come within 60 s");
+    const pid_t pid = peer_process(connection);
+    FrameChannel channel(std::move(connection));
+    Frame frame;
+    channel.receive(frame, Clock::now() + std::chrono::minutes(1));
+    processes_.at(json::parse(frame.payload).at("rank")) = {pid, std::move(channel)};
+  }
+}
+
 Cluster::~Cluster() {
-  for (const Process& process : processes_) ::kill(process.pid, SIGKILL);
-  for (const Process& process : processes_) wait_for(process.pid);
+  if (mpirun_ == 0) {
+    for (const Process& process : processes_) ::kill(process.pid, SIGKILL);
+    for (const Process& process : processes_) wait_for(process.pid);
+    return;
+  }
+  // Those that have said their result take leave of each other and end, and mpirun with them.
+  for (const Process& process : processes_)
+    if (!process.done) ::kill(process.pid, SIGKILL);
+  wait_for(mpirun_);
 }
 
 void Cluster::announce_generation(const std::vector<int>& processes) {
@@ -90,6 +142,7 @@ void Cluster::await_mark(int rank) {
 json Cluster::result(int rank) {
   json message = receive(rank);
   while (message.contains("mark")) message = receive(rank);
+  processes_[static_cast<std::size_t>(rank)].done = true;
   return message.at("result");
 }
 

@@ -23,6 +23,7 @@ struct ClusterPlan {
   int deadline_ms = 60'000;
   std::map<int, std::string> secrets = {};  // of ranks that have another one
   std::size_t bytes_per_rank = 64 << 20;
+  std::string plugins = PLUGINS;  // the folder of the backend's, if it is one
   LinkSpeed link = {};
 };
 
@@ -50,12 +51,16 @@ class Cluster {
     pid_t pid = -1;
     FrameChannel channel;
     std::uint16_t port = 0;
+    bool done = false;  // has said its result
   };
+  void start_alone();
+  void start_by_mpirun();
   nlohmann::json receive(int rank);
 
   ClusterPlan plan_;
   std::uint64_t generation_ = 0;
   std::vector<Process> processes_;
+  pid_t mpirun_ = 0;  // the parent of the processes, where the backend wants that
   std::map<int, std::unique_ptr<MemoryMapping>> memories_, boxes_;
 };
 

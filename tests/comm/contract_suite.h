@@ -1,6 +1,10 @@
 #pragma once
 
+#include <filesystem>
+
 #include "cluster.h"
+#include "comm/plugin.h"
+#include "device/device_memory.h"
 
 namespace phalanx::comm {
 
@@ -9,7 +13,9 @@ namespace phalanx::comm {
 // A test runs real processes; a case of it is a placement of ranks on (emulated) nodes.
 struct ContractCase {
   std::string backend;
-  std::vector<int> nodes;  // of each rank
+  std::vector<int> nodes;         // of each rank
+  std::string plugins = PLUGINS;  // the folder of the backend's, if it is one
+  Device device = Device::kCpu;
   friend void PrintTo(const ContractCase& value, std::ostream* out) {
     *out << value.backend << ", nodes of ranks: " << testing::PrintToString(value.nodes);
   }
@@ -23,11 +29,20 @@ inline std::string case_name(const testing::TestParamInfo<ContractCase>& info) {
 
 class Contract : public testing::TestWithParam<ContractCase> {
  protected:
+  void SetUp() override {
+    if (GetParam().device == Device::kCpu) return;
+    if (!std::filesystem::exists(GetParam().plugins + "/" + plugin_file(GetParam().backend)))
+      GTEST_SKIP() << "the plug-in " << GetParam().backend
+                   << " was not built: no nvcc (scripts/setup.sh --cuda)";
+    const auto missing = device_memory(GetParam().device, GetParam().plugins).missing(size());
+    if (!missing.empty()) GTEST_SKIP() << missing;
+  }
   ClusterPlan plan(const std::string& scenario,
                    nlohmann::json arguments = nlohmann::json::object()) const {
     ClusterPlan plan{
         .backend = GetParam().backend, .scenario = scenario, .nodes = GetParam().nodes};
     plan.arguments = std::move(arguments);
+    plan.plugins = GetParam().plugins;
     return plan;
   }
   int size() const { return static_cast<int>(GetParam().nodes.size()); }

@@ -66,7 +66,7 @@ TEST(Errors, ReadLikeThoseOfACompiler) {
                   "2, ffn_width: 704, "
                   "sequence_length: 256, vocab_size: auto}\n" +
                   "   | " + spaces + "^^^^\n" +
-                  "help: `heads`: Attention heads of a layer; `width / heads` must be even.");
+                  "help: `heads`: Attention heads of a layer; with `llama`, `width / heads` must be even.");
   }
 }
 
@@ -230,11 +230,6 @@ TEST(Errors, ReportFlagsThatAreNone) {
       ElementsAre(problem(0, 0, "data.train.5.path", "expected an index from 0 to 1, found 5")));
   EXPECT_THAT(folder.problems(kSmallest, {"train.optimizer.betas.2=0.5"}),
               ElementsAre(problem(0, 0, "train.optimizer.betas", "found 3 elements")));
-  EXPECT_THAT(
-      folder.problems(kSmallest, {"launch.emulate_nodes=2", "launch.emulate_link.latency=5"}),
-      ElementsAre(problem(0, 0, "launch.emulate_link.bandwidth", "the key is required")));
-  EXPECT_THAT(folder.problems(kSmallest, {"launch.emulate_link.bandwidth=5"}),
-              ElementsAre(problem(0, 0, "launch.emulate_link", "above 1")));
   EXPECT_THAT(folder.problems(kSmallest, {"data.validation.every=5"}),
               ElementsAre(problem(0, 0, "data.validation.path", "the key is required")));
   for (const std::string odd :

@@ -24,8 +24,7 @@ parallel:   {data: auto, tensor: 1, pipeline: 1, context: 1, expert: 1, zero_sta
              schedule: 1f1b, virtual_stages: 1, recompute: none}
 checkpoint: {every: 50, keep: 3}
 recovery:   {snapshot_every: 1}
-launch:     {device: cpu, backend: native, ranks_per_node: 4, threads_per_rank: 1, emulate_nodes: 2,
-             emulate_link: {bandwidth: 10, latency: 50}}
+launch:     {device: cpu, backend: native, ranks_per_node: 4, threads_per_rank: 1, emulate_nodes: 1}
 output:     runs/tiny-code-model
 )";
 

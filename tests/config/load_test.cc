@@ -27,8 +27,6 @@ TEST(Load, TakesTheExampleOfTheDesignAsItIsWritten) {
   EXPECT_EQ(job.data.train[0].path, folder.path("corpus/train.tokens"));
   EXPECT_EQ(job.data.validation.path, folder.path("corpus/validation.tokens"));
   EXPECT_EQ(job.data.validation.every, 50);
-  EXPECT_EQ(job.launch.emulate_link.bandwidth, 10);
-  EXPECT_EQ(job.launch.emulate_link.latency, 50);
   EXPECT_EQ(job.train.optimizer.lr, 3e-4);
   EXPECT_EQ(job.train.optimizer.beta1, 0.9);
   EXPECT_EQ(job.train.optimizer.beta2, 0.95);
@@ -36,7 +34,7 @@ TEST(Load, TakesTheExampleOfTheDesignAsItIsWritten) {
   EXPECT_EQ(job.train.lr_schedule.min_lr, 3e-5);
   EXPECT_EQ(job.parallel.data, 0);
   EXPECT_EQ(job.checkpoint.keep, 3);
-  EXPECT_EQ(job.ranks(), 8);
+  EXPECT_EQ(job.ranks(), 4);
   EXPECT_EQ(job.output, folder.path("runs/tiny-code-model"));
 }
 
@@ -49,7 +47,6 @@ TEST(Load, GivesTheRestOfASmallJobItsDefaults) {
   EXPECT_EQ(job.train.optimizer.clip_norm, 1.0);
   EXPECT_EQ(job.data.train[0].weight, 1.0);
   EXPECT_TRUE(job.data.validation.path.empty());
-  EXPECT_EQ(job.launch.emulate_link.bandwidth, 0);
   EXPECT_EQ(job.ranks(), 1);
 }
 

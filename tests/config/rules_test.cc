@@ -33,6 +33,21 @@ TEST(Rules, HoldBetweenTheSizesOfAModel) {
   EXPECT_THAT(folder.problems(kSmallest, {"model.kv_heads=4", "model.width=8"}), IsEmpty());
 }
 
+TEST(Rules, RefuseWhatThePresetGpt2CannotHeed) {
+  const JobFolder folder;
+  EXPECT_THAT(
+      folder.problems(kSmallest, {"model.preset=gpt2", "model.kv_heads=2"}),
+      ElementsAre(broken("model.kv_heads", "expected model.heads = 4 with the preset gpt2, found 2",
+                         "preset: llama")));
+  EXPECT_THAT(folder.problems(kSmallest,
+                              {"model.preset=gpt2", "model.kv_heads=4", "model.rope_theta=500000"}),
+              ElementsAre(broken("model.rope_theta", "expected none with the preset gpt2",
+                                 "leave the key out")));
+  EXPECT_THAT(
+      folder.problems(kSmallest, {"model.preset=gpt2", "model.kv_heads=4", "model.width=252"}),
+      IsEmpty());
+}
+
 TEST(Rules, HoldBetweenBatchesStepsAndLearningRates) {
   const JobFolder folder;
   EXPECT_THAT(folder.problems(kSmallest, {"train.micro_batch=17"}),
@@ -57,6 +72,18 @@ TEST(Rules, HoldBetweenLayoutAndRanks) {
   EXPECT_THAT(folder.problems(kSmallest, {"parallel.data=4", "launch.ranks_per_node=2",
                                           "launch.emulate_nodes=2"}),
               IsEmpty());
+}
+
+TEST(Rules, RefuseAnEmulatedLinkThatNothingPasses) {
+  const JobFolder folder;
+  const std::string link = "launch.emulate_link.bandwidth=10";
+  EXPECT_THAT(folder.problems(kSmallest, {link}),
+              ElementsAre(broken("launch.emulate_link", "expected launch.emulate_nodes above 1",
+                                 "leave the section out")));
+  EXPECT_THAT(folder.problems(kSmallest, {link, "launch.emulate_nodes=2", "launch.backend=mpi"}),
+              ElementsAre(broken("launch.emulate_link", "expected launch.backend native, found mpi",
+                                 "leave the section out")));
+  EXPECT_THAT(folder.problems(kSmallest, {link, "launch.emulate_nodes=2"}), IsEmpty());
 }
 
 TEST(Rules, PointAtTheKeyThatWasWritten) {

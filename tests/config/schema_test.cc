@@ -62,7 +62,9 @@ TEST(Schema, ListsEveryKeyForCompletion) {
                          {"name", "train.steps", "data.train.0.path", "train.optimizer.betas"}));
   const JobFolder folder;
   std::vector<std::string> of_example;
-  for (const auto& setting : folder.load(kExample).settings) of_example.push_back(setting.path);
+  const auto with_link = folder.load(kExample, {"launch.emulate_nodes=2", "parallel.data=auto",
+                                                "launch.emulate_link.bandwidth=10"});
+  for (const auto& setting : with_link.settings) of_example.push_back(setting.path);
   EXPECT_EQ(paths, of_example);
 }
 

@@ -15,6 +15,7 @@ SimulatedCluster::SimulatedCluster(const ClusterOptions& options)
   begin.mutable_begin()->set_nodes(options.nodes);
   begin.mutable_begin()->set_slots_per_node(options.slots);
   begin.mutable_begin()->set_steps(options.steps);
+  begin.mutable_begin()->set_needs_new_processes(options.needs_new_processes);
   controller_ = std::make_unique<SimulatedController>(
       time_, begin, SimulatedController::Disk{options.disk_fails, options.disk_damages},
       [this](int node, int connection, std::shared_ptr<const std::string> kind,
@@ -98,7 +99,7 @@ void SimulatedCluster::start_worker(int rank) {
 void SimulatedCluster::kill_worker(int rank, std::int64_t pid) {
   const Worker& target = worker(rank);
   if (!target.alive || target.pid != pid) return;
-  if (!target.hung && !target.slow)
+  if (!target.hung && !target.slow && !options_.needs_new_processes)
     controller_->violate(fmt::format("rank {} was killed without cause", rank));
   die(rank, 9);
 }

@@ -23,6 +23,7 @@ struct ClusterOptions {
   double disk_fails = 0.005;   // the probability that a shard or a commit cannot be written
   double disk_damages = 0.02;  // the probability that a checkpoint is not read as it was written
   double all_die = 0.02;       // the part of the failures in which all workers do
+  bool needs_new_processes = false;  // the backend cannot re-form
   std::uint64_t seed = 1;
 };
 

@@ -22,6 +22,8 @@ void SimulatedCluster::join(int number, const protocol::Roster& roster) {
       generation.broken = true;
       continue;
     }
+    if (options_.needs_new_processes && member.generation != 0)
+      controller_->violate(fmt::format("rank {} is in its second generation", rank));
     generation.pids[static_cast<std::size_t>(rank)] = member.pid;
     member.generation = roster.generation();
     if (member.held != roster.step()) member.held = -1;  // being overwritten from here on

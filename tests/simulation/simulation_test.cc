@@ -83,6 +83,19 @@ TEST(Simulation, AJobGoesBackToTheNextOlderCheckpointWhenOneIsDamaged) {
     EXPECT_THAT(code, testing::AnyOf(0, 7, 10, 11, 13)) << count << " times";
 }
 
+TEST(Simulation, NoProcessOutlivesItsGenerationWhereTheBackendCannotReForm) {
+  ClusterOptions options;
+  options.needs_new_processes = true;
+  options.steps = 60;
+  options.checkpoint_every = 5;
+  options.failure_every = 5;
+  const Outcomes outcomes = run(options, 50000, 500);
+  EXPECT_GT(outcomes.deaths, 1000);
+  EXPECT_GT(outcomes.codes.at(0), 400);
+  for (const auto& [code, count] : outcomes.codes)
+    EXPECT_THAT(code, testing::AnyOf(0, 7, 10, 11, 13)) << count << " times";
+}
+
 TEST(Simulation, AStopEndsTheJobWhateverDies) {
   ClusterOptions options;
   options.nodes = 3;

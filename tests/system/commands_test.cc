@@ -154,7 +154,18 @@ TEST(RunCommand, SaysWhatToDoAboutAnOutputThatCannotBeMade) {
   const auto dry = workshop.phalanx(
       {"run", workshop.job(), "--output=" + (workshop.job() / "run").string(), "--dry-run"});
   EXPECT_EQ(dry.code, 7);
-  EXPECT_THAT(dry.errors, HasSubstr("job.yaml: expected a folder for the output, found none"));
+  EXPECT_THAT(dry.errors, HasSubstr("job.yaml: expected a folder for the output, found a file"));
+}
+
+TEST(RunCommand, NamesEveryMissingDataFileWithItsKeyAndWhereItWasSet) {
+  const Workshop workshop;
+  const auto outcome =
+      workshop.phalanx({"run", workshop.job(), "--dry-run", "--data.train.0.path=/nowhere/a",
+                        "--data.validation.path=/nowhere/b"});
+  EXPECT_EQ(outcome.code, 6);
+  EXPECT_THAT(outcome.errors, HasSubstr("--data.train.0.path: data.train.0.path: /nowhere/a: "));
+  EXPECT_THAT(outcome.errors,
+              HasSubstr("--data.validation.path: data.validation.path: /nowhere/b: "));
 }
 
 TEST(ValidateCommand, PrintsEveryProblemAsJson) {

@@ -15,5 +15,9 @@ const std::vector<ContractCase> kCases{
 };
 INSTANTIATE_TEST_SUITE_P(Native, Contract, testing::ValuesIn(kCases), case_name);
 
+const std::vector<ContractCase> kMpiCases{
+    {"mpi", {0, 0, 0, 0}}, {"mpi", {0, 0, 1, 1, 1}}, {"mpi", {0, 0, 0, 0, 1, 1, 1, 1}}};
+INSTANTIATE_TEST_SUITE_P(Mpi, Contract, testing::ValuesIn(kMpiCases), case_name);
+
 }  // namespace
 }  // namespace phalanx::comm

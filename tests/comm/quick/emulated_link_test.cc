@@ -1,5 +1,7 @@
 // Emulated links take their time. Measured times are only compared with the least that is possible:
 // a busy machine takes longer.
+#include <algorithm>
+
 #include "cluster.h"
 
 namespace phalanx::comm {
@@ -23,9 +25,14 @@ TEST(EmulatedLink, ATransferTakesAsLongAsTheBandwidthSays) {
   }
 }
 
+// From the first that begins to the last that ends: they need not begin together.
 TEST(EmulatedLink, TheRanksOfANodeShareItsLink) {
-  for (const auto& result : cross({0, 0, 1, 1}, 2'500'000, {}))
-    EXPECT_GE(result.value("took", 0.0), 0.5 * 0.85) << result;
+  double begin = 1e300, end = 0;
+  for (const auto& result : cross({0, 0, 1, 1}, 2'500'000, {})) {
+    begin = std::min(begin, result.value("begin", 0.0));
+    end = std::max(end, result.value("end", 0.0));
+  }
+  EXPECT_GE(end - begin, 0.5 * 0.95);
 }
 
 TEST(EmulatedLink, AMessageAndItsAnswerTakeTheLatencyTwice) {

@@ -2,6 +2,7 @@
 #include <ctime>
 #include <thread>
 
+#include "device/device_memory.h"
 #include "rank/scenario.h"
 
 namespace phalanx::comm {
@@ -13,7 +14,7 @@ using nlohmann::json;
 json proceeds_alone(RankContext& context) {
   const auto communicator = context.join();
   const auto group = communicator->make_group(context.everybody());
-  std::vector<float> small(3, 1.0f), large(1'000'000, 1.0f);
+  Floats small(3, 1.0f), large(1'000'000, 1.0f);
   Work first = group->all_reduce(small), second = group->all_reduce(large);
   const auto deadline = Clock::now() + std::chrono::seconds(60);
   while (!(first.done() && second.done()) && Clock::now() < deadline) std::this_thread::yield();
@@ -42,7 +43,7 @@ json waits_in_vain(RankContext& context) {
 json crosses_a_link(RankContext& context) {
   const auto communicator = context.join();
   const auto group = communicator->make_group(context.everybody());
-  std::vector<float> data(context.arguments()["count"].get<std::size_t>()), answer(1);
+  Floats data(context.arguments()["count"].get<std::size_t>()), answer(1);
   const int half = context.size() / 2, rank = context.rank();
   const bool sends = rank < half;
   const int peer = sends ? rank + half : rank - half;
@@ -52,10 +53,14 @@ json crosses_a_link(RankContext& context) {
   const std::clock_t before = std::clock();
   (sends ? group->send(data, peer) : group->receive(data, peer)).wait();
   (sends ? group->receive(answer, peer) : group->send(answer, peer)).wait();
-  const double took = seconds(Clock::now() - begin);
+  const TimePoint end = Clock::now();
   const double cpu = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
   group->barrier().wait();
-  return {{"took", took}, {"cpu", cpu}};
+  // Steady-clock times are those of the host.
+  return {{"took", seconds(end - begin)},
+          {"begin", seconds(begin.time_since_epoch())},
+          {"end", seconds(end.time_since_epoch())},
+          {"cpu", cpu}};
 }
 
 json allocate_too_much(RankContext& context) {
@@ -74,7 +79,7 @@ json records(RankContext& context) {
   const auto communicator = context.join();
   const auto world = communicator->make_group(context.everybody());
   const auto again = communicator->make_group(context.everybody());
-  std::vector<float> data(5);
+  Floats data(5);
   world->barrier().wait();
   again->all_reduce(data).wait();
   again->all_reduce(data).wait();
@@ -99,7 +104,7 @@ json traces(RankContext& context) {
   const auto communicator = context.join();
   const auto world = communicator->make_group(context.everybody());
   const int last = context.size() - 1;
-  std::vector<float> data(5);
+  Floats data(5);
   world->barrier().wait();
   context.spans().record(true);
   world->all_reduce(data).wait();

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <thread>
 
+#include "device/device_memory.h"
 #include "rank/scenario.h"
 
 namespace phalanx::comm {
@@ -49,7 +50,7 @@ class Performer {
 
   Group& group_;
   std::size_t count_;
-  std::vector<float> data_, result_;
+  Floats data_, result_;
   std::vector<std::size_t> counts_;
 };
 
@@ -82,7 +83,7 @@ json waits_in_a_row(RankContext& context) {
   const auto communicator = context.join();
   const auto group = communicator->make_group(context.everybody());
   const int rank = context.rank();
-  std::vector<float> data(3);
+  Floats data(3);
   if (rank > 0) group->receive(data, rank - 1).wait();
   if (rank < 2) group->send(data, rank + 1).wait();
   if (rank == 0) context.await_go();
@@ -140,8 +141,8 @@ json miscounts(RankContext& context) {
   const auto total = [](const auto& counts) {
     return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
   };
-  const std::vector<float> data(total(sends), 1);
-  std::vector<float> result(total(receives) + 100'000, 2);
+  const Floats data(total(sends), 1);
+  Floats result(total(receives) + 100'000, 2);
   try {
     group->all_to_all(data, sends, std::span(result).first(total(receives)), receives).wait();
     group->barrier().wait();
@@ -160,7 +161,7 @@ json mismatches(RankContext& context) {
   const int victim = context.arguments()["victim"];
   const bool odd_one = context.rank() == victim;
   const std::string how = context.arguments()["how"];
-  std::vector<float> data(200'000);
+  Floats data(200'000);
   const std::span<float> all(data);
   if (how == "size") group->all_reduce(all.first(odd_one ? 10 : 11)).wait();
   if (how == "large size") group->all_reduce(all.first(odd_one ? 200'000 : 100'000)).wait();
@@ -196,7 +197,7 @@ json re_forms(RankContext& context) {
   communicator.reset();
   communicator = context.join();
   const auto group = communicator->make_group(context.everybody());
-  std::vector<float> data(50'000, 1.0f);
+  Floats data(50'000, 1.0f);
   group->all_reduce(data).wait();
   return {{"first", first}, {"sum", data[49'999]}, {"size", group->size()}};
 }
@@ -210,7 +211,7 @@ json leaves_early(RankContext& context) {
   world->barrier().wait();
   if (context.rank() == 0) return {{"sum", context.size() - 1}};
   const auto group = communicator->make_group(rest);
-  std::vector<float> data(50'000);
+  Floats data(50'000);
   for (int round = 0; round < 20; ++round) {
     std::fill(data.begin(), data.end(), 1.0f);
     group->all_reduce(data).wait();
@@ -221,7 +222,7 @@ json leaves_early(RankContext& context) {
 json forms(RankContext& context) {
   const auto communicator = context.join();
   const auto group = communicator->make_group(context.everybody());
-  std::vector<float> data(10, 1.0f);
+  Floats data(10, 1.0f);
   group->all_reduce(data).wait();
   return {{"sum", data[0]}};
 }

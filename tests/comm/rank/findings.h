@@ -1,6 +1,5 @@
 #pragma once
 
-#include <list>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -9,17 +8,19 @@
 
 namespace phalanx::comm {
 
-// Buffers for operations: in the group's registered memory or on the heap.
+// Buffers for operations, on the device: in the group's registered memory or of their own.
 class Buffers {
  public:
   Buffers(Group& group, const std::string& memory);
+  Buffers(const Buffers&) = delete;
+  ~Buffers();
   Buffer make(ElementType type, std::size_t count);
   Buffer make(ElementType type, const Numbers& values);
 
  private:
   Group& group_;
   bool registered_;
-  std::list<std::vector<std::byte>> heap_;
+  std::vector<void*> own_;
 };
 
 // The elements [begin, begin + count) of a buffer.

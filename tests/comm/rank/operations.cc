@@ -1,6 +1,8 @@
 // Scenarios in which every operation gives what it promises.
 #include <algorithm>
+#include <list>
 
+#include "device/device_memory.h"
 #include "rank/findings.h"
 #include "rank/scenario.h"
 
@@ -260,20 +262,25 @@ json many_small(RankContext& context) {
   const int rounds = context.arguments()["rounds"], size = group->size();
   Buffers buffers(*group, context.arguments()["memory"]);
   const Buffer buffer = buffers.make(kFloat, context.arguments()["count"].get<std::size_t>());
-  const std::span data(static_cast<float*>(buffer.data), buffer.count);
+  std::vector<float> here(buffer.count);
+  const auto fill = [&](int value) {
+    std::fill(here.begin(), here.end(), static_cast<float>(value));
+    own_memory().copy(buffer.data, here.data(), buffer.bytes());
+  };
   const auto all_are = [&](int value) {
-    return std::all_of(data.begin(), data.end(),
+    own_memory().copy(here.data(), buffer.data, buffer.bytes());
+    return std::all_of(here.begin(), here.end(),
                        [&](float found) { return found == static_cast<float>(value); });
   };
   int wrong = 0;
   for (int round = 0; round < rounds; ++round) {
-    std::fill(data.begin(), data.end(), static_cast<float>(group->rank() + round));
-    group->all_reduce(data).wait();
+    fill(group->rank() + round);
+    group->all_reduce(buffer).wait();
     wrong += !all_are(size * round + size * (size - 1) / 2);
-    std::fill(data.begin(), data.end(), static_cast<float>(group->rank() * round));
-    group->broadcast(data, round % size).wait();
+    fill(group->rank() * round);
+    group->broadcast(buffer, round % size).wait();
     wrong += !all_are(round % size * round);
-    std::fill(data.begin(), data.end(), -1.0f);
+    fill(-1);
     if (round % 3 == 0) group->barrier().wait();
   }
   return {{"wrong", wrong}};
@@ -283,7 +290,7 @@ json many_small(RankContext& context) {
 // Starts an operation of a group, and says what the result must be.
 struct Started {
   Work work;
-  std::vector<float> data, result;
+  Floats data, result;
   float expected = 0;
 };
 

@@ -4,6 +4,8 @@
 #include <exception>
 
 #include "base/check.h"
+#include "base/socket.h"
+#include "device/device_memory.h"
 #include "rank/scenario.h"
 
 namespace phalanx::comm {
@@ -55,6 +57,7 @@ std::unique_ptr<Communicator> RankContext::join() {
   box_ = std::make_unique<MemoryMapping>(descriptors.at(1));
   membership.black_box = &protocol::black_box_in(box_->bytes());
   membership.spans = &spans_;
+  own_memory().use(rank_);
   return endpoint_.join(std::move(membership));
 }
 
@@ -83,14 +86,27 @@ json perform(const std::string& name, RankContext& context) {
 
 }  // namespace phalanx::comm
 
-// comm_rank BACKEND SCENARIO, with a socket to the test as descriptor 3.
-int main(int, char** arguments) {
+// comm_rank BACKEND SCENARIO PLUGINS [SOCKET]: the channel to the test is descriptor 3, or made by
+// connecting to SOCKET, where mpirun has started us.
+int main(int count, char** arguments) {
   using namespace phalanx;
-  const comm::Backend* backend = comm::find_backend(arguments[1]);
-  check(backend != nullptr, "the backend under test is in the table");
-  const auto endpoint = backend->open("127.0.0.1");
-  comm::RankContext context(FrameChannel(FileDescriptor(3)), *backend, *endpoint);
+  FrameChannel channel;
+  if (count == 4) {
+    channel = FrameChannel(FileDescriptor(3));
+  } else {
+    channel = FrameChannel(connect_local(arguments[4], Clock::now() + std::chrono::minutes(1)));
+    const int rank = std::atoi(std::getenv("OMPI_COMM_WORLD_RANK"));
+    check(channel.send(nlohmann::json{{"rank", rank}}.dump()), "the test listens");
+  }
+  const std::filesystem::path plugins[] = {arguments[3]};
+  const comm::Backend& backend = comm::find_backend(arguments[1], plugins);
+  comm::set_own_memory(comm::device_memory(backend.devices.front(), arguments[3]));
+  const auto endpoint = backend.open("127.0.0.1");
+  comm::RankContext context(std::move(channel), backend, *endpoint);
   context.send({{"host", endpoint->host()}, {"port", endpoint->port()}});
-  context.send({{"result", comm::perform(arguments[2], context)}});
+  const auto result = comm::perform(arguments[2], context);
+  check(comm::own_memory().ok(), "the device's memory can be allocated and copied");
+  context.send({{"result", result}});
+  endpoint->leave();
   return 0;
 }

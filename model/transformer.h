@@ -25,10 +25,11 @@ struct Activations {
   at::Tensor dlogits;
 };
 
-// The `llama` preset (layout/tensor_spec.h names its parameters and sources) as a list of blocks:
-// the embedding, attention and feed-forward of every layer, the head. It computes in the type of
-// the matrices (fp32, bf16, or fp64 in proofs); where that is bf16, norms and gradients are fp32.
-class Llama {
+// The model of a preset (layout/tensor_spec.h names its parameters and sources) as a list of
+// blocks: the embedding, attention and feed-forward of every layer, the head. It computes in the
+// type of the matrices (fp32, bf16, or fp64 in proofs); where that is bf16, norms, biases and
+// gradients are fp32.
+class Transformer {
  public:
   // Called as soon as a tensor's gradient has all that a micro-batch adds to it.
   using GradientReady = std::function<void(const std::string& tensor)>;
@@ -36,7 +37,7 @@ class Llama {
   // `model.vocab_size` is resolved. `parameters` holds every tensor of tensor_specs(model),
   // contiguous and joined as the specifications say (layout::flat_layout), with gradients of the
   // same shape unless nothing but loss() and logits() is called.
-  Llama(const config::Model& model, parallel::Parameters parameters);
+  Transformer(const config::Model& model, parallel::Parameters parameters);
 
   // The sum of the tokens' losses, in nats.
   double forward(const MicroBatch& batch, Activations& saved) const;

@@ -1,4 +1,4 @@
-#include "model/llama.h"
+#include "model/transformer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <ranges>
 
-#include "layout/flat_layout.h"
 #include "layout/tensor_spec.h"
 #include "model/initialize.h"
 #include "tests/kernels/tensors.h"
 #include "tests/model/llama_oracle.h"
+#include "tests/model/small_model.h"
 
 namespace phalanx::model {
 namespace {
@@ -30,54 +30,6 @@ config::Model small_llama(std::int64_t heads = 4, std::int64_t kv_heads = 2) {
   return model;
 }
 
-// In flat memory. Weights far enough from zero, and norms from one, that every path shows in the
-// gradients; those of matrices of type `matrix`, all else of `type`.
-parallel::Parameters parameters_of(const config::Model& model, at::ScalarType type,
-                                   at::ScalarType matrix) {
-  const auto specs = layout::tensor_specs(model);
-  const auto layout = layout::flat_layout(specs);
-  const auto norms = at::zeros({layout.elements}, type), gradients = at::zeros_like(norms),
-             matrices = at::zeros({layout.elements}, matrix);
-  parallel::Parameters parameters;
-  for (std::size_t i = 0; i < specs.size(); ++i) {
-    const auto view = [&](const at::Tensor& flat) {
-      return flat.narrow(0, layout.offsets[i], specs[i].elements()).view(specs[i].shape);
-    };
-    auto& [value, gradient] = parameters[specs[i].name];
-    value = view(specs[i].decay ? matrices : norms);
-    value.copy_(test::numbers(specs[i].shape, i + 1) * 0.5 + (specs[i].decay ? 0 : 1));
-    gradient = view(gradients);
-  }
-  return parameters;
-}
-
-parallel::Parameters parameters_of(const config::Model& model, at::ScalarType type = at::kDouble) {
-  return parameters_of(model, type, type);
-}
-
-MicroBatch batch_of(const config::Model& model, std::int64_t sequences, std::int64_t length,
-                    std::uint64_t seed) {
-  const auto tokens = [&](std::uint64_t from) {
-    const auto uniform = (test::numbers({sequences, length}, from) + 1) / 2;
-    return (uniform * static_cast<double>(model.vocab_size)).to(at::kLong);
-  };
-  return {tokens(seed), tokens(seed + 1000)};
-}
-
-double run(const Llama& llama, const MicroBatch& batch, double loss_scale = 1) {
-  Activations saved;
-  const double loss = llama.forward(batch, saved);
-  llama.backward(
-      saved, [](const std::string&) {}, loss_scale);
-  return loss;
-}
-
-std::map<std::string, at::Tensor> leaves(const parallel::Parameters& parameters) {
-  std::map<std::string, at::Tensor> weights;
-  for (const auto& [name, parameter] : parameters) weights[name] = test::leaf(parameter.value);
-  return weights;
-}
-
 struct Case {
   std::int64_t heads, kv_heads, sequences, length;
   double theta;
@@ -94,7 +46,7 @@ TEST_P(LlamaOf, HasTheLossAndEveryGradientOfAutograd) {
   const auto expected = oracle_loss(model, weights, batch.inputs, batch.targets);
   expected.backward();
 
-  const Llama llama(model, parameters);
+  const Transformer llama(model, parameters);
   EXPECT_NEAR(run(llama, batch) / expected.item<double>(), 1, 1e-12);
   EXPECT_NEAR(llama.loss(batch) / expected.item<double>(), 1, 1e-12);
   for (const auto& [name, parameter] : parameters)
@@ -109,7 +61,8 @@ TEST(Llama, InFp32IsWithinRoundingOfFp64) {
   const auto model = small_llama();
   const auto exact = parameters_of(model), rounded = parameters_of(model, at::kFloat);
   const auto batch = batch_of(model, 2, 33, 1);
-  EXPECT_NEAR(run(Llama(model, rounded), batch) / run(Llama(model, exact), batch), 1, 1e-5);
+  EXPECT_NEAR(run(Transformer(model, rounded), batch) / run(Transformer(model, exact), batch), 1,
+              1e-5);
   for (const auto& [name, parameter] : exact)
     EXPECT_LE(relative_error(rounded.at(name).gradient, parameter.gradient), 1e-4) << name;
 }
@@ -121,7 +74,8 @@ TEST(Llama, InBf16IsWithinRoundingOfFp64) {
              rounded = parameters_of(model, at::kFloat, at::kBFloat16);
   for (const auto& [name, parameter] : rounded) exact.at(name).value.copy_(parameter.value);
   const auto batch = batch_of(model, 2, 33, 1);
-  EXPECT_NEAR(run(Llama(model, rounded), batch) / run(Llama(model, exact), batch), 1, 1e-2);
+  EXPECT_NEAR(run(Transformer(model, rounded), batch) / run(Transformer(model, exact), batch), 1,
+              1e-2);
   for (const auto& [name, parameter] : exact)
     EXPECT_LE(relative_error(rounded.at(name).gradient, parameter.gradient), 5e-2) << name;
 }
@@ -131,10 +85,10 @@ TEST(Llama, AddsTheGradientsOfMicroBatches) {
   const auto first = parameters_of(model), second = parameters_of(model),
              both = parameters_of(model);
   const auto a = batch_of(model, 2, 9, 1), b = batch_of(model, 1, 9, 2);
-  run(Llama(model, first), a);
-  run(Llama(model, second), b);
-  run(Llama(model, both), a);
-  run(Llama(model, both), b);
+  run(Transformer(model, first), a);
+  run(Transformer(model, second), b);
+  run(Transformer(model, both), a);
+  run(Transformer(model, both), b);
   for (const auto& [name, parameter] : both)
     EXPECT_LE(
         relative_error(parameter.gradient, first.at(name).gradient + second.at(name).gradient),
@@ -146,7 +100,7 @@ TEST(Llama, ScalesTheGradientsByTheLossScale) {
   const auto model = small_llama();
   const auto plain = parameters_of(model), scaled = parameters_of(model);
   const auto batch = batch_of(model, 2, 9, 1);
-  EXPECT_EQ(run(Llama(model, plain), batch), run(Llama(model, scaled), batch, 1024));
+  EXPECT_EQ(run(Transformer(model, plain), batch), run(Transformer(model, scaled), batch, 1024));
   for (const auto& [name, parameter] : scaled)
     EXPECT_LE(relative_error(parameter.gradient, plain.at(name).gradient * 1024), 1e-13) << name;
 }
@@ -155,7 +109,7 @@ TEST(Llama, RepeatsBitForBit) {
   const auto model = small_llama();
   const auto first = parameters_of(model, at::kFloat), second = parameters_of(model, at::kFloat);
   const auto batch = batch_of(model, 2, 70, 1);
-  EXPECT_EQ(run(Llama(model, first), batch), run(Llama(model, second), batch));
+  EXPECT_EQ(run(Transformer(model, first), batch), run(Transformer(model, second), batch));
   for (const auto& [name, parameter] : first)
     EXPECT_TRUE(same_bits(parameter.gradient, second.at(name).gradient)) << name;
 }
@@ -165,9 +119,9 @@ TEST(Llama, GivesTheSameBitsWhenWeightGradientsAreDelayed) {
   const auto model = small_llama();
   const auto at_once = parameters_of(model, at::kFloat), delayed = parameters_of(model, at::kFloat);
   const std::vector batches{batch_of(model, 2, 33, 1), batch_of(model, 2, 33, 2)};
-  for (const auto& batch : batches) run(Llama(model, at_once), batch);
+  for (const auto& batch : batches) run(Transformer(model, at_once), batch);
 
-  const Llama llama(model, delayed);
+  const Transformer llama(model, delayed);
   std::vector<Activations> saved(batches.size());
   for (std::size_t m = 0; m < batches.size(); ++m) {
     llama.forward(batches[m], saved[m]);
@@ -188,9 +142,9 @@ TEST(Llama, ReportsEveryGradientOnceWhenItIsCompleteAndFreesTheActivations) {
   const auto model = small_llama();
   const auto batch = batch_of(model, 2, 9, 1);
   const auto expected = parameters_of(model), found = parameters_of(model);
-  run(Llama(model, expected), batch);
+  run(Transformer(model, expected), batch);
 
-  const Llama llama(model, found);
+  const Transformer llama(model, found);
   Activations saved;
   llama.forward(batch, saved);
   std::vector<std::string> order;
@@ -210,7 +164,7 @@ TEST(Llama, GivesTheLogitsOfTheLastPosition) {
   const auto parameters = parameters_of(model);
   const auto tokens = batch_of(model, 3, 17, 1).inputs;
   const auto expected = oracle_logits(model, leaves(parameters), tokens).select(1, 16);
-  const auto found = Llama(model, parameters).logits(tokens);
+  const auto found = Transformer(model, parameters).logits(tokens);
   EXPECT_EQ(found.sizes(), (at::IntArrayRef{3, 101}));
   EXPECT_LE(relative_error(found, expected), 1e-12);
 }
@@ -219,7 +173,7 @@ TEST(Llama, NamesWhatIsFirstNotFiniteAndLeavesTheGradients) {
   const auto model = small_llama();
   const auto batch = batch_of(model, 1, 9, 1);
   auto parameters = parameters_of(model, at::kFloat);
-  const Llama llama(model, parameters);
+  const Transformer llama(model, parameters);
   EXPECT_EQ(llama.first_non_finite(batch), std::nullopt);
 
   parameters.at("layers.1.ffn.up.weight").value[3][2] = std::nan("");
@@ -236,7 +190,7 @@ TEST(Llama, NamesTheGradientThatIsFirstNotFinite) {
   // Together they give ordinary logits; the norm's own gradient is a sum of products with the head.
   parameters.at("norm.weight").value.fill_(2e-38);
   parameters.at("head.weight").value.mul_(3e38);
-  EXPECT_EQ(Llama(model, parameters).first_non_finite(batch_of(model, 1, 70, 1)),
+  EXPECT_EQ(Transformer(model, parameters).first_non_finite(batch_of(model, 1, 70, 1)),
             "the gradient of norm.weight");
 }
 
@@ -244,14 +198,14 @@ TEST(LlamaDeathTest, RefusesParametersThatDoNotFitTheModel) {
   const auto model = small_llama();
   auto parameters = parameters_of(model);
   parameters.at("head.weight").value = at::zeros({2, 2}, at::kDouble);
-  EXPECT_DEATH(Llama(model, parameters), "head.weight");
+  EXPECT_DEATH(Transformer(model, parameters), "head.weight");
   parameters = parameters_of(model);
   auto& up = parameters.at("layers.1.ffn.up.weight").value;
   up = up.clone();
-  EXPECT_DEATH(Llama(model, parameters), "joined to: layers.1.ffn.up.weight");
+  EXPECT_DEATH(Transformer(model, parameters), "joined to: layers.1.ffn.up.weight");
   parameters = parameters_of(model);
   parameters.erase("head.weight");
-  EXPECT_DEATH(Llama(model, parameters), "no parameter head.weight");
+  EXPECT_DEATH(Transformer(model, parameters), "no parameter head.weight");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "model/llama.h"
+#include "model/transformer.h"
 
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/zeros.h>
@@ -8,10 +8,8 @@
 #include "kernels/cross_entropy.h"
 #include "layout/flat_layout.h"
 #include "layout/tensor_spec.h"
-#include "model/attention.h"
-#include "model/embedding.h"
-#include "model/feed_forward.h"
-#include "model/head.h"
+#include "model/gpt2_blocks.h"
+#include "model/llama_blocks.h"
 
 namespace phalanx::model {
 namespace {
@@ -21,30 +19,29 @@ bool finite(const at::Tensor& tensor) { return at::isfinite(tensor).all().item<b
 void check_shapes(const config::Model& model, const parallel::Parameters& parameters) {
   for (const auto& spec : layout::tensor_specs(model)) {
     const auto found = parameters.find(spec.name);
-    check(found != parameters.end(), "llama: no parameter " + spec.name);
+    check(found != parameters.end(), "model: no parameter " + spec.name);
     const auto& [value, gradient] = found->second;
     check(value.sizes() == at::IntArrayRef(spec.shape) && value.is_contiguous(),
-          "llama: the shape differs from the specification's: " + spec.name);
+          "model: the shape differs from the specification's: " + spec.name);
     check(!gradient.defined() || (gradient.sizes() == value.sizes() && gradient.is_contiguous()),
-          "llama: the gradient's shape differs from the parameter's: " + spec.name);
+          "model: the gradient's shape differs from the parameter's: " + spec.name);
   }
+}
+
+std::vector<std::unique_ptr<parallel::Block>> blocks_of(const config::Model& model,
+                                                        const parallel::Parameters& parameters) {
+  return model.preset == "gpt2" ? gpt2_blocks(model, parameters) : llama_blocks(model, parameters);
 }
 
 }  // namespace
 
-Llama::Llama(const config::Model& model, parallel::Parameters parameters)
+Transformer::Transformer(const config::Model& model, parallel::Parameters parameters)
     : model_(model), parameters_(std::move(parameters)) {
   check_shapes(model_, parameters_);
-  blocks_.push_back(std::make_unique<Embedding>(parameters_));
-  for (std::int64_t i = 0; i < model_.layers; ++i) {
-    const std::string layer = "layers." + std::to_string(i);
-    blocks_.push_back(std::make_unique<Attention>(model_, layer, parameters_));
-    blocks_.push_back(std::make_unique<FeedForward>(model_, layer, parameters_));
-  }
-  blocks_.push_back(std::make_unique<Head>(model_, parameters_));
+  blocks_ = blocks_of(model_, parameters_);
 }
 
-double Llama::forward(const MicroBatch& batch, Activations& saved) const {
+double Transformer::forward(const MicroBatch& batch, Activations& saved) const {
   saved.blocks.resize(blocks_.size());
   at::Tensor x = batch.inputs;
   for (std::size_t i = 0; i < blocks_.size(); ++i) x = blocks_[i]->forward(x, saved.blocks[i]);
@@ -52,7 +49,8 @@ double Llama::forward(const MicroBatch& batch, Activations& saved) const {
   return kernels::cross_entropy(saved.dlogits, batch.targets);
 }
 
-void Llama::backward(Activations& saved, const GradientReady& ready, double loss_scale) const {
+void Transformer::backward(Activations& saved, const GradientReady& ready,
+                           double loss_scale) const {
   at::Tensor dy = std::move(saved.dlogits);
   if (loss_scale != 1) dy.mul_(loss_scale);
   for (std::size_t i = blocks_.size(); i-- > 0;) {
@@ -64,7 +62,7 @@ void Llama::backward(Activations& saved, const GradientReady& ready, double loss
   }
 }
 
-double Llama::loss(const MicroBatch& batch) const {
+double Transformer::loss(const MicroBatch& batch) const {
   at::Tensor x = batch.inputs;
   for (const auto& block : blocks_) {
     parallel::Saved released;
@@ -73,7 +71,7 @@ double Llama::loss(const MicroBatch& batch) const {
   return kernels::cross_entropy(x, batch.targets);
 }
 
-at::Tensor Llama::logits(const at::Tensor& tokens) const {
+at::Tensor Transformer::logits(const at::Tensor& tokens) const {
   at::Tensor x = tokens;
   for (const auto& block : blocks_) {
     parallel::Saved released;
@@ -84,7 +82,7 @@ at::Tensor Llama::logits(const at::Tensor& tokens) const {
   return x.squeeze(1);
 }
 
-std::optional<std::string> Llama::first_non_finite(const MicroBatch& batch) const {
+std::optional<std::string> Transformer::first_non_finite(const MicroBatch& batch) const {
   Activations saved;
   saved.blocks.resize(blocks_.size());
   at::Tensor x = batch.inputs;
@@ -101,7 +99,7 @@ std::optional<std::string> Llama::first_non_finite(const MicroBatch& batch) cons
 
 // Runs in a model of its own with the same values, so that the gradients gathered so far stay as
 // they are.
-std::optional<std::string> Llama::first_non_finite_gradient(Activations& saved) const {
+std::optional<std::string> Transformer::first_non_finite_gradient(Activations& saved) const {
   parallel::Parameters parameters;
   const auto specs = layout::tensor_specs(model_);
   const auto layout = layout::flat_layout(specs);
@@ -112,7 +110,7 @@ std::optional<std::string> Llama::first_non_finite_gradient(Activations& saved) 
         parameters_.at(specs[i].name).value,
         gradients.narrow(0, layout.offsets[i], specs[i].elements()).view(specs[i].shape)};
   std::optional<std::string> first;
-  Llama(model_, parameters).backward(saved, [&](const std::string& name) {
+  Transformer(model_, parameters).backward(saved, [&](const std::string& name) {
     if (!first && !finite(parameters.at(name).gradient)) first = "the gradient of " + name;
   });
   return first;

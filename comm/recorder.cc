@@ -1,4 +1,4 @@
-#include "comm/native/recorder.h"
+#include "comm/recorder.h"
 
 #include "base/clock.h"
 

@@ -1,0 +1,46 @@
+// The device's memory for ranks of the tests, as a library of its own: comm_rank links no CUDA.
+#include <cuda_runtime.h>
+
+#include "device/device_memory.h"
+
+namespace phalanx::comm {
+namespace {
+
+class CudaMemory : public DeviceMemory {
+ public:
+  std::string missing(int devices) override {
+    int found = 0;
+    const cudaError_t result = cudaGetDeviceCount(&found);
+    if (result != cudaSuccess) return std::string("no GPU: ") + cudaGetErrorString(result);
+    if (found >= devices) return {};
+    return "found " + std::to_string(found) + " GPUs, needs " + std::to_string(devices);
+  }
+  void use(int device) override { ok_ &= cudaSetDevice(device) == cudaSuccess; }
+  void* allocate(std::size_t bytes) override {
+    void* memory = nullptr;
+    ok_ &= cudaMalloc(&memory, bytes) == cudaSuccess;
+    return memory;
+  }
+  void* allocate_shared(std::size_t bytes) override {
+    void* memory = nullptr;
+    ok_ &= cudaMallocHost(&memory, bytes) == cudaSuccess;
+    return memory;
+  }
+  void free_shared(void* memory) override { cudaFreeHost(memory); }
+  void free(void* memory) override { cudaFree(memory); }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    ok_ &= cudaMemcpy(to, from, bytes, cudaMemcpyDefault) == cudaSuccess;
+  }
+  bool ok() const override { return ok_; }
+
+ private:
+  bool ok_ = true;
+};
+
+}  // namespace
+}  // namespace phalanx::comm
+
+extern "C" phalanx::comm::DeviceMemory* device_memory() {
+  static phalanx::comm::CudaMemory memory;
+  return &memory;
+}
