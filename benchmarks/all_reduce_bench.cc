@@ -77,7 +77,7 @@ void report(const Options& options, std::size_t bytes, std::vector<float> times,
 }
 
 ElementType type_of(const std::string& name) {
-  for (const ElementType type : find_backend("native")->types)
+  for (const ElementType type : find_backend("native").types)
     if (name == element_type_name(type)) return type;
   throw Error("no element type " + name);
 }
