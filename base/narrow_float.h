@@ -28,8 +28,7 @@ PHALANX_INLINE float float_of_fp16(std::uint16_t bits) {
   const std::uint32_t magnitude = (bits & 0x7FFFu) << 13;
   // A subnormal's fraction, as that of a normal number with the least exponent, less that exponent.
   constexpr std::uint32_t kLeast = (127 - 14) << 23;
-  const float subnormal =
-      std::bit_cast<float>(magnitude + kLeast) - std::bit_cast<float>(kLeast);
+  const float subnormal = std::bit_cast<float>(magnitude + kLeast) - std::bit_cast<float>(kLeast);
   std::uint32_t found = magnitude + kRebias;
   found = magnitude >= 0x1Fu << 23 ? magnitude | 0xFFu << 23 : found;
   found = magnitude < 1u << 23 ? std::bit_cast<std::uint32_t>(subnormal) : found;
@@ -42,9 +41,9 @@ PHALANX_INLINE std::uint32_t fp16_bits(float x) {
   constexpr std::uint32_t kRebias = (127 - 15) << 23;
   const std::uint32_t normal = (magnitude - kRebias + 0xFFF + ((magnitude >> 13) & 1)) >> 13;
   // The addition rounds at the place of fp16's last subnormal bit: 2^-24 is the last bit of 0.5.
-  const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(
-                                      std::bit_cast<float>(magnitude) + 0.5f) -
-                                  std::bit_cast<std::uint32_t>(0.5f);
+  const std::uint32_t subnormal =
+      std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) -
+      std::bit_cast<std::uint32_t>(0.5f);
   std::uint32_t found = magnitude < std::uint32_t{127 - 14} << 23 ? subnormal : normal;
   found = magnitude >= std::uint32_t{127 + 16} << 23 ? 0x7C00 : found;
   found = magnitude > 0x7F800000 ? 0x7E00 : found;

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/memory_file.h"
+#include "comm/backend.h"
 #include "comm/native/communicator.h"
 #include "comm/native/node_memory.h"
 
@@ -23,6 +24,7 @@ struct Options {
   int nodes = 1;
   std::vector<std::size_t> bytes{4 << 10, 64 << 10, 1 << 20, 16 << 20, 64 << 20};
   std::string memory = "registered";
+  std::string type = "fp32";
 };
 
 // What the processes share to find each other and to count the slowest.
@@ -63,6 +65,7 @@ void report(const Options& options, std::size_t bytes, std::vector<float> times,
                               {"nodes", options.nodes},
                               {"bytes", bytes},
                               {"memory", options.memory},
+                              {"type", options.type},
                               {"median_us", median},
                               {"best_us", times.front()},
                               {"worst_us", times.back()},
@@ -73,11 +76,17 @@ void report(const Options& options, std::size_t bytes, std::vector<float> times,
             << std::endl;
 }
 
+ElementType type_of(const std::string& name) {
+  for (const ElementType type : find_backend("native").types)
+    if (name == element_type_name(type)) return type;
+  throw Error("no element type " + name);
+}
+
 void measure(const Options& options, Group& group, std::size_t bytes) {
-  const std::size_t count = bytes / sizeof(float);
-  std::vector<float> heap(options.memory == "heap" ? count : 0);
-  std::span<float> data(heap);
-  if (heap.empty()) data = {reinterpret_cast<float*>(group.allocate(bytes).data()), count};
+  const ElementType type = type_of(options.type);
+  std::vector<std::byte> heap(options.memory == "heap" ? bytes : 0);
+  void* const memory = heap.empty() ? group.allocate(bytes).data() : heap.data();
+  const Buffer data(memory, bytes / element_size(type), type);
   const std::size_t warm_up = 3, timed = repetitions(bytes);
   std::vector<float> times(timed);
   for (std::size_t i = 0; i < warm_up + timed; ++i) {
@@ -152,6 +161,8 @@ int main(int count, char** arguments) {
   app.add_option("--bytes", options.bytes, "sizes of the data, in bytes");
   app.add_option("--memory", options.memory, "where the data is")
       ->check(CLI::IsMember({"registered", "heap"}));
+  app.add_option("--type", options.type, "of the elements")
+      ->check(CLI::IsMember({"fp32", "fp64", "bf16", "fp16", "int32", "int64", "uint8"}));
   CLI11_PARSE(app, count, arguments);
   return phalanx::comm::run(options);
 }

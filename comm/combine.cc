@@ -61,8 +61,9 @@ PHALANX_INLINE void loop(const Operands& all) {
   const auto* left = reinterpret_cast<const Left*>(all.left);
   const auto* right = reinterpret_cast<const Right*>(all.right);
   auto* result = reinterpret_cast<Result*>(all.result);
+  const std::size_t count = all.count;  // a copy: results of some types could lie in `all` itself
 #pragma GCC ivdep
-  for (std::size_t i = 0; i < all.count; ++i)
+  for (std::size_t i = 0; i < count; ++i)
     result[i] = rounded<Result>(reduced<reduction>(wide(left[i]), wide(right[i])));
 }
 
@@ -157,8 +158,8 @@ void combine(Reduction reduction, Operand left, Operand right, std::byte* result
   ElementType type = wide_type;
   unsigned narrow = 0;
   for (const ElementType each : {left.type, right.type, result_type}) {
-    check(accumulation_type(each) == wide_type && (!is_narrow(type) || type == each ||
-                                                   each == wide_type),
+    check(accumulation_type(each) == wide_type &&
+              (!is_narrow(type) || type == each || each == wide_type),
           "elements of different types are not reduced");
     narrow = narrow << 1 | static_cast<unsigned>(is_narrow(each));
     if (is_narrow(each)) type = each;

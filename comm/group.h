@@ -127,8 +127,8 @@ class Group {
   // result := from each rank in turn the slice that it has for this one. data holds a slice for
   // each rank in turn, of send_counts[i] elements, result receive_counts[i] from rank i; what i
   // sends to j is what j receives from i. Both are copied.
-  virtual Work all_to_all(ConstBuffer data, std::span<const std::size_t> send_counts,
-                          Buffer result, std::span<const std::size_t> receive_counts) = 0;
+  virtual Work all_to_all(ConstBuffer data, std::span<const std::size_t> send_counts, Buffer result,
+                          std::span<const std::size_t> receive_counts) = 0;
   // Messages between two ranks arrive in the order they were sent.
   virtual Work send(ConstBuffer data, int peer) = 0;
   virtual Work receive(Buffer data, int peer) = 0;

@@ -148,11 +148,11 @@ Task Run::directly(Strand& strand) {
     std::vector<std::byte*> results{output(begin)};
     if (push) {
       results.clear();
-      for (const View& input : inputs_) results.push_back(const_cast<std::byte*>(input.at(0, begin)));
+      for (const View& input : inputs_)
+        results.push_back(const_cast<std::byte*>(input.at(0, begin)));
     }
     if (collective_.operation == Operation::kAllReduce) reduce(0, range, results);
-    if (collective_.operation == Operation::kReduceScatter)
-      reduce(members_.rank, range, results);
+    if (collective_.operation == Operation::kReduceScatter) reduce(members_.rank, range, results);
     if (collective_.operation == Operation::kAllGather) gather(range, 0);
     if (collective_.operation == Operation::kBroadcast) take_broadcast(range, 0);
     if (range.end < mine.end) co_await strand.yield();
@@ -192,8 +192,8 @@ void Run::stage(std::size_t index) {
   std::byte* place = meeting_.staged_input(meeting_.self(), index);
   for (int slice = 0; slice < collective_.input_slices; ++slice)
     copy_bytes(inputs_[static_cast<std::size_t>(meeting_.self())].at(slice, range.begin),
-         place + static_cast<std::size_t>(slice) * chunk_size() * element_,
-         range.size() * element_);
+               place + static_cast<std::size_t>(slice) * chunk_size() * element_,
+               range.size() * element_);
 }
 
 void Run::look_at_chunk(std::size_t index) {
@@ -252,14 +252,14 @@ void Run::gather(Range range, std::size_t index) {
       const std::size_t slice = static_cast<std::size_t>(members[member]) * collective_.count;
       if (node == placement().node) {
         copy_bytes(inputs_[member].at(0, range.begin), output(slice + range.begin),
-             range.size() * element_);
+                   range.size() * element_);
         continue;
       }
       for (int producer = 0; producer < producers_; ++producer) {
         const Range from = part(index, producer);
         const std::size_t bytes = from.size() * element_;
-        copy_bytes(meeting_.staged_result(producer, index) + far * bytes, output(slice + from.begin),
-             bytes);
+        copy_bytes(meeting_.staged_result(producer, index) + far * bytes,
+                   output(slice + from.begin), bytes);
       }
       ++far;
     }

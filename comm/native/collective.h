@@ -93,8 +93,8 @@ class Exchange {
   Task arrived(Strand& strand);
   Task all_reduce(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
                   Range segment, std::byte* result);
-  Task reduce_scatter(Strand& strand, const Collective& collective,
-                      const std::vector<View>& inputs, Range segment, std::byte* result);
+  Task reduce_scatter(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
+                      Range segment, std::byte* result);
   Task all_gather(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
                   Range segment, std::byte* result);
   Task broadcast(Strand& strand, const Collective& collective, const std::vector<View>& inputs,

@@ -74,9 +74,8 @@ Task Pairwise::run(Strand& strand, const Collective& collective) {
   for (int round = 1; round < size; ++round) {
     const int to = (rank + round) % size, from = (rank + size - round) % size;
     if (const auto data = slices.for_rank(to))
-      branches.start([&](Strand& branch) {
-        return transport_.send(branch, *data, to, collective.sequence);
-      });
+      branches.start(
+          [&](Strand& branch) { return transport_.send(branch, *data, to, collective.sequence); });
     if (const auto place = slices.from_rank(from))
       branches.start([&](Strand& branch) {
         return transport_.receive(branch, *place, from, collective.sequence);

@@ -19,7 +19,8 @@ struct Visit {
 using Meeting = std::map<std::string, Visit>;                                 // by clock
 using Meetings = std::map<std::pair<std::uint64_t, std::uint64_t>, Meeting>;  // by key and sequence
 
-// Whether no rank leaves it before all have entered.
+// Whether no rank leaves it before all have entered, on any backend. A rank may leave a broadcast,
+// gather or scatter without the others, and an all-to-all in which it receives nothing.
 bool awaits_all(const TracedOperation& operation) {
   static const std::set<std::string> kNames = {"all_reduce", "reduce_scatter", "all_gather",
                                                "barrier"};

@@ -103,8 +103,9 @@ TEST(ReductionPlan, NarrowFloatsAreSummedInFp32AndRoundedOnce) {
 TEST(ReductionPlan, IntegersWrap) {
   const std::vector<Subtree> leaves{{0, 1}, {1, 2}};
   const auto sum_of = [&]<class T>(T left, T right, ElementType type) {
-    return values_in<T>(reduce({0, 2}, leaves, {bytes_of(std::vector{left}),
-                                                bytes_of(std::vector{right})}, {type, type}))[0];
+    return values_in<T>(reduce({0, 2}, leaves,
+                               {bytes_of(std::vector{left}), bytes_of(std::vector{right})},
+                               {type, type}))[0];
   };
   EXPECT_EQ(sum_of(std::uint8_t{200}, std::uint8_t{100}, ElementType::kUInt8), 44);
   EXPECT_EQ(sum_of(INT32_MAX, 2, ElementType::kInt32), INT32_MIN + 1);

@@ -5,7 +5,7 @@ namespace {
 
 ClusterPlan large(const std::vector<int>& nodes) {
   ClusterPlan plan{.scenario = "every_collective", .nodes = nodes};
-  plan.arguments = {{"memory", {"heap"}}, {"counts", {(8 << 20) + 5}}, {"type", "fp32"}};
+  plan.arguments = {{"memory", {"heap"}}, {"counts", {(2 << 20) + 5}}, {"type", "fp32"}};
   plan.bytes_per_rank = 4 << 20;  // room for staging only
   return plan;
 }

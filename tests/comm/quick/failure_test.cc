@@ -101,8 +101,8 @@ TEST(CommFailure, AbortFromAnotherThreadEndsPendingAndLaterOperations) {
 
 TEST(CommFailure, DifferentOperationsOrSizesAreAMismatch) {
   for (const auto& nodes : {std::vector{0, 0, 0}, std::vector{0, 1}})
-    for (const std::string how : {"size", "large size", "operation", "reduction", "type", "pairs", "root",
-                                  "message"}) {
+    for (const std::string how :
+         {"size", "large size", "operation", "reduction", "type", "pairs", "root", "message"}) {
       SCOPED_TRACE(how);
       ClusterPlan plan{.scenario = "mismatches", .nodes = nodes};
       plan.arguments = {{"how", how}, {"victim", 0}};
