@@ -30,8 +30,7 @@ PHALANX_INLINE void backward(T* dy, T* x, std::int64_t count) {
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) {
     const Wide<T> value = wide(x[i]), share = half_one_plus_tanh(value);
-    const Wide<T> slope =
-        Wide<T>(kTwiceRoot) * (Wide<T>(1) + Wide<T>(3 * kCubic) * value * value);
+    const Wide<T> slope = Wide<T>(kTwiceRoot) * (Wide<T>(1) + Wide<T>(3 * kCubic) * value * value);
     const Wide<T> d = wide(dy[i]);
     dy[i] = rounded<T>(value * share);
     x[i] = rounded<T>(d * share * (Wide<T>(1) + value * (Wide<T>(1) - share) * slope));
@@ -58,9 +57,8 @@ PHALANX_VECTORIZED void run_backward(Bf16* dy, Bf16* x, std::int64_t count) {
 at::Tensor gelu(const at::Tensor& x) {
   check(x.is_contiguous(), "gelu: x must be contiguous");
   auto y = at::empty_like(x);
-  for_activation_type(x, [&]<class T>(T) {
-    run(x.const_data_ptr<T>(), y.mutable_data_ptr<T>(), x.numel());
-  });
+  for_activation_type(
+      x, [&]<class T>(T) { run(x.const_data_ptr<T>(), y.mutable_data_ptr<T>(), x.numel()); });
   return y;
 }
 

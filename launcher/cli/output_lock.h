@@ -12,7 +12,8 @@ namespace phalanx::launcher {
 // seconds for one that is ending), StorageError.
 FileDescriptor lock_output(const std::filesystem::path& output);
 
-// Makes nothing. Throws StorageError when this user may not write to the output, or may not make it.
+// Makes nothing. Throws StorageError when this user may not write to the output, or may not make
+// it.
 void require_writable(const std::filesystem::path& output);
 
 // Whether a process of a run on this output lives. Throws StorageError.

@@ -61,7 +61,8 @@ TEST(Gelu, IsATensTanhFormAndItsGradientAutograds) {
 TEST(Gelu, StaysFiniteAndWithinRoundingInFp32FarFromZero) {
   const auto x = at::linspace(-60, 60, 4001, at::kFloat);
   const auto error =
-      (kernels::gelu(x).to(at::kDouble) - at::gelu(x.to(at::kDouble), "tanh")).abs() / x.abs().clamp(1);
+      (kernels::gelu(x).to(at::kDouble) - at::gelu(x.to(at::kDouble), "tanh")).abs() /
+      x.abs().clamp(1);
   EXPECT_LE(error.max().item<double>(), 3e-7);
 }
 
