@@ -11,8 +11,21 @@ std::int64_t TensorSpec::elements() const {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
+namespace {
+
+// By its name: what is not in a layer comes before all of them or behind.
+std::int64_t layer_of(const std::string& name, std::int64_t layers) {
+  const std::string prefix = "layers.";
+  if (name.starts_with(prefix)) return std::stoll(name.substr(prefix.size()));
+  return name.starts_with("embedding.") || name.starts_with("position.") ? -1 : layers;
+}
+
+}  // namespace
+
 std::vector<TensorSpec> tensor_specs(const config::Model& model) {
-  return model.preset == "gpt2" ? gpt2_specs(model) : llama_specs(model);
+  auto specs = model.preset == "gpt2" ? gpt2_specs(model) : llama_specs(model);
+  for (auto& spec : specs) spec.layer = layer_of(spec.name, model.layers);
+  return specs;
 }
 
 std::int64_t parameter_count(const std::vector<TensorSpec>& specs) {
