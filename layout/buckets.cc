@@ -91,14 +91,19 @@ void add(Bucket& bucket, const TensorSpec& spec, Region region, int uses, bool j
   bucket.uses.push_back(uses);
 }
 
-void lay_out(Bucket& bucket) {
+void lay_out(Bucket& bucket, int zero_stage) {
+  const auto& first = bucket.tensors.front();
+  bucket.sharded = zero_stage >= 1 && first.shape.size() > 1 && bucket.replicas.size() > 1;
+  // Its two stages have different runs.
+  bucket.gradients_in_runs = bucket.sharded && zero_stage >= 2 && !first.tied;
+  bucket.parameters_in_runs = bucket.sharded && zero_stage >= 3 && !first.tied;
   bucket.flat = flat_layout(bucket.held);
   bucket.flat.elements = round_up(bucket.flat.elements,
                                   kUnit * static_cast<std::int64_t>(bucket.replicas.size()));
 }
 
 // Cut between tensors, from the last on, which is the first whose gradient is complete.
-std::vector<Bucket> cut(const Bucket& whole, std::int64_t target_bytes) {
+std::vector<Bucket> cut(const Bucket& whole, std::int64_t target_bytes, int zero_stage) {
   std::vector<std::pair<std::size_t, std::size_t>> runs;  // [first, last) of the tensors
   std::int64_t bytes = 0;
   for (std::size_t last = whole.held.size(); last > 0;) {
@@ -116,10 +121,12 @@ std::vector<Bucket> cut(const Bucket& whole, std::int64_t target_bytes) {
   }
   std::vector<Bucket> parts;
   for (const auto& [first, last] : runs) {
-    Bucket part{whole.chunk, whole.replicas, {}, {}, {}, {}, {}};
+    Bucket part;
+    part.chunk = whole.chunk;
+    part.replicas = whole.replicas;
     for (auto i = first; i < last; ++i)
       add(part, whole.tensors[i], whole.regions[i], whole.uses[i], whole.held[i].joined);
-    lay_out(part);
+    lay_out(part, zero_stage);
     parts.push_back(std::move(part));
   }
   return parts;
@@ -130,7 +137,7 @@ std::vector<Bucket> cut(const Bucket& whole, std::int64_t target_bytes) {
 std::vector<Bucket> buckets(const config::Model& model, const Partition& partition, int rank,
                             std::int64_t target_bytes) {
   std::map<std::string, std::size_t> place;  // in the forward pass
-  std::map<std::tuple<int, bool, std::vector<int>>, Bucket> wholes;
+  std::map<std::tuple<int, bool, bool, std::vector<int>>, Bucket> wholes;
   std::string before;
   for (const auto& spec : tensor_specs(model)) {
     const auto previous = std::exchange(before, spec.name);
@@ -138,7 +145,7 @@ std::vector<Bucket> buckets(const config::Model& model, const Partition& partiti
     const auto chunks = chunks_of(spec, partition, rank);
     if (chunks.empty()) continue;
     auto replicas = replicas_of(spec, partition, rank);
-    auto& whole = wholes[{chunks.front(), spec.shape.size() > 1, replicas}];
+    auto& whole = wholes[{chunks.front(), spec.shape.size() > 1, spec.tied, replicas}];
     whole.chunk = chunks.front();
     whole.replicas = std::move(replicas);
     // What it continues may be held by other ranks, and then lies elsewhere.
@@ -148,7 +155,7 @@ std::vector<Bucket> buckets(const config::Model& model, const Partition& partiti
   }
   std::vector<Bucket> all;
   for (const auto& [key, whole] : wholes)
-    for (auto& part : cut(whole, target_bytes)) all.push_back(std::move(part));
+    for (auto& part : cut(whole, target_bytes, partition.zero_stage)) all.push_back(std::move(part));
   std::ranges::sort(all, [&](const Bucket& a, const Bucket& b) {
     const auto begins = [&](const Bucket& bucket) {
       return std::tuple(-bucket.chunk,

@@ -6,7 +6,7 @@ namespace phalanx::layout {
 namespace {
 
 bool holds_layers_apart(const config::Parallel& parallel) {
-  return parallel.zero_stage == 3 || parallel.recompute == "full";
+  return parallel.zero_stage >= 2 || parallel.recompute == "full";
 }
 
 int chunks_of(const config::Job& job, ScheduleKind schedule) {
@@ -35,7 +35,8 @@ Partition partition(const config::Job& job) {
                                                    : schedule_kind(job.parallel.schedule);
   const StageMap map{placement(schedule), mesh.sizes().pipeline, chunks_of(job, schedule)};
   build_schedule(schedule, {map.ranks, map.chunks, 1});  // refuses a number of chunks it has not
-  return {mesh, schedule, map, split_layers(job.model.layers, map.stages(), costs_of(job.model))};
+  return {mesh, schedule, map, split_layers(job.model.layers, map.stages(), costs_of(job.model)),
+          static_cast<int>(job.parallel.zero_stage)};
 }
 
 }  // namespace phalanx::layout

@@ -19,15 +19,17 @@ struct Partition {
   ScheduleKind schedule = ScheduleKind::kNoPipeline;
   StageMap map;                     // of the pipeline
   std::vector<StageLayers> stages;  // by stage
+  int zero_stage = 0;
 };
 
-// What the job asks for. Where nothing flows from rank to rank but the model is to be held in parts
-// (ZeRO-3, recompute), its layers are stages of one rank. Throws LayoutError.
+// What the job asks for. Where there is no pipeline but the model is to be held in parts (ZeRO-2 and
+// 3, recompute), its layers are stages of one rank. Throws LayoutError.
 Partition partition(const config::Job& job);
 
 // Tensors of which the same ranks hold the same regions, one behind the other in one flat buffer:
 // the unit in which gradients are summed, optimizer state and parameters sharded and gathered, and
-// state saved. All of a bucket are either matrices or vectors, and of one chunk.
+// state saved. All of a bucket are either matrices or vectors, and of one chunk; a tensor of two
+// stages has a bucket of its own.
 struct Bucket {
   int chunk = 0;                     // of the rank
   std::vector<int> replicas;         // the ranks that hold it, ascending
@@ -36,9 +38,12 @@ struct Bucket {
   std::vector<TensorSpec> held;      // `tensors` in the shape of their regions
   std::vector<int> uses;             // chunks of this rank that compute with each
   FlatLayout flat;                   // of `held`
+  // What ZeRO does (Rajbhandari et al. 2020). Vectors are so small that every replica has them.
+  bool sharded = false;             // 1: each replica keeps state and updates its slice only
+  bool gradients_in_runs = false;   // 2: and sums its slice of the gradients run by run
+  bool parameters_in_runs = false;  // 3: and gathers parameters for a run only
 
-  bool matrices() const { return tensors.front().shape.size() > 1; }
-  // Elements of the flat buffer that replica `index` owns: equal slices, the buffer padded to that.
+  // Each replica owns an equal slice of the flat buffer, which is padded to that, in their order.
   std::int64_t slice() const { return flat.elements / static_cast<std::int64_t>(replicas.size()); }
 };
 

@@ -14,11 +14,11 @@ ParameterPolicy parameter_policy(const config::Parallel& parallel) {
   return parallel.zero_stage == 3 ? ParameterPolicy::kPerRun : ParameterPolicy::kResident;
 }
 
+}  // namespace
+
 GradientPolicy gradient_policy(const config::Parallel& parallel) {
   return parallel.zero_stage >= 2 ? GradientPolicy::kPerRun : GradientPolicy::kOncePerStep;
 }
-
-}  // namespace
 
 Schedule step_schedule(const config::Job& job, const Partition& partition, int micro_batches) {
   auto schedule = build_schedule(partition.schedule, shape(partition, micro_batches));

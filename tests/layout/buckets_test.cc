@@ -98,7 +98,7 @@ TEST_P(Buckets, HoldMatricesOrVectorsOfOneChunkAndCompleteLastTensorsFirst) {
   for (const auto& buckets : all_)
     for (std::size_t i = 0; i < buckets.size(); ++i) {
       for (const auto& tensor : buckets[i].tensors)
-        EXPECT_EQ(tensor.shape.size() > 1, buckets[i].matrices());
+        EXPECT_EQ(tensor.shape.size(), buckets[i].tensors.front().shape.size());
       EXPECT_LE(buckets[i].chunk, buckets[i == 0 ? 0 : i - 1].chunk);
       for (std::size_t t = 0; t < buckets[i].held.size(); ++t)
         if (buckets[i].held[t].joined) {
