@@ -47,8 +47,9 @@ std::vector<Bucket> gradient_buckets(const std::vector<TensorSpec>& specs,
   return buckets;
 }
 
-std::uint64_t registered_bytes(const std::vector<TensorSpec>& specs) {
-  return static_cast<std::uint64_t>(flat_layout(specs).elements) * sizeof(float) + kGroupMemory;
+std::uint64_t registered_bytes(const config::Job& job) {
+  const auto elements = static_cast<std::uint64_t>(flat_layout(tensor_specs(job.model)).elements);
+  return elements * (job.parallel.gradient_wire == "bf16" ? 2 : 4) + kGroupMemory;
 }
 
 }  // namespace phalanx::layout

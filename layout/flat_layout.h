@@ -28,7 +28,8 @@ struct Bucket {
 std::vector<Bucket> gradient_buckets(const std::vector<TensorSpec>& specs,
                                      std::int64_t target_bytes);
 
-// Memory that a rank registers with its communicator: the flat gradients and small vectors.
-std::uint64_t registered_bytes(const std::vector<TensorSpec>& specs);
+// Memory that a rank registers with its communicator: the flat gradients in the type in which they
+// travel, and small vectors.
+std::uint64_t registered_bytes(const config::Job& job);
 
 }  // namespace phalanx::layout

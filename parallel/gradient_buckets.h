@@ -10,15 +10,15 @@
 
 namespace phalanx::parallel {
 
-// The flat gradients of a data-parallel rank in memory that its group reaches directly, summed over
-// the group bucket by bucket while backward still runs (Li et al., "PyTorch Distributed", VLDB
-// 2020).
+// The flat gradients of a data-parallel rank, summed over its group bucket by bucket while backward
+// still runs (Li et al., "PyTorch Distributed", VLDB 2020). They are fp32; where they travel as
+// bf16, each rank's are rounded before the sum, and the sum once after.
 class GradientBuckets {
  public:
-  // Allocates from the group: all members make it at the same point with the same specs. Throws
-  // SystemError.
-  GradientBuckets(std::shared_ptr<comm::Group> group, std::vector<layout::TensorSpec> specs,
-                  std::int64_t bucket_bytes);
+  // `wire`: fp32 or bf16, of what lies in memory that the group reaches directly. Allocates from
+  // the group: all members make it at the same point with the same arguments. Throws SystemError.
+  GradientBuckets(std::shared_ptr<comm::Group> group, const std::vector<layout::TensorSpec>& specs,
+                  std::int64_t bucket_bytes, comm::ElementType wire);
 
   // All gradients (layout::flat_layout(specs)); zeroed at first.
   std::span<float> flat() const { return flat_; }
@@ -33,13 +33,20 @@ class GradientBuckets {
   void wait();
 
  private:
+  struct alignas(64) Line {
+    float elements[16];
+  };
   void start_complete_buckets();
+  std::span<float> part(const layout::Bucket& bucket) const;
+  comm::Buffer wire(const layout::Bucket& bucket) const;
 
   std::shared_ptr<comm::Group> group_;
   std::vector<layout::Bucket> buckets_;
   std::unordered_map<std::string, std::size_t> bucket_of_;  // by tensor
   std::vector<std::size_t> missing_;                        // tensors, by bucket
   std::vector<comm::Work> started_;
+  comm::Buffer wire_;      // as they travel
+  std::vector<Line> own_;  // where they are not fp32 there
   std::span<float> flat_;
 };
 

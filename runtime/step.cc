@@ -29,6 +29,11 @@ std::span<const float> own_part(std::span<const float> flat, int ranks, int rank
   return flat.subspan(begin * 16, (end - begin) * 16);
 }
 
+comm::ElementType wire_type(const config::Parallel& parallel) {
+  return parallel.gradient_wire == "bf16" ? comm::ElementType::kBFloat16
+                                          : comm::ElementType::kFloat32;
+}
+
 std::int64_t token_count(const std::vector<NumberedMicroBatch>& batches) {
   std::int64_t tokens = 0;
   for (const auto& batch : batches) tokens += batch.tensors.targets.numel();
@@ -49,7 +54,7 @@ Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& 
       data_(data),
       group_(std::move(group)),
       phases_(phases),
-      gradients_(group_, state.specs(), kBucketBytes),
+      gradients_(group_, state.specs(), kBucketBytes, wire_type(job.parallel)),
       weights_(state, job.train),
       model_(job.model, weights_.views(gradients_.flat())) {}
 

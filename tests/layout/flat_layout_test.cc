@@ -26,6 +26,15 @@ TEST(FlatLayout, LeavesNoGapBetweenJoinedTensors) {
   EXPECT_EQ(flat.elements, 64);
 }
 
+TEST(FlatLayout, RegistersGradientsInTheTypeInWhichTheyTravel) {
+  config::Job job;
+  job.model = {"llama", 2, 64, 4, 2, 96, 24, 257};
+  const auto wide = registered_bytes(job);
+  job.parallel.gradient_wire = "bf16";
+  const auto elements = flat_layout(tensor_specs(job.model)).elements;
+  EXPECT_EQ(wide - registered_bytes(job), static_cast<std::uint64_t>(2 * elements));
+}
+
 TEST(GradientBuckets, KeepJoinedTensorsTogether) {
   auto specs = specs_of({20, 17, 3, 5, 7});
   specs[2].joined = specs[3].joined = true;

@@ -2,15 +2,12 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <thread>
 
 #include "base/file.h"
-#include "base/memory_file.h"
-#include "comm/native/communicator.h"
-#include "comm/native/node_memory.h"
 #include "data/prepare.h"
 #include "runtime/agree.h"
 #include "runtime/step.h"
+#include "tests/parallel/ranks_as_threads.h"
 
 namespace phalanx::runtime {
 namespace {
@@ -39,31 +36,11 @@ class DataParallel : public testing::Test {
   }
   ~DataParallel() override { std::filesystem::remove_all(folder_); }
 
-  // What rank 0 of `ranks` holds after `body` has run on each, as threads that share a node.
+  // Runs `body` on each of `ranks` ranks, threads that share a node.
   template <class Body>
   void on_ranks(int ranks, const Body& body) {
-    const auto bytes = layout::registered_bytes(layout::tensor_specs(job_.model));
-    const auto memory = create_memory_file("test", comm::node_memory_bytes(ranks, bytes));
-    std::vector<comm::Listener> listeners;
-    for (int rank = 0; rank < ranks; ++rank) listeners.emplace_back("127.0.0.1");
-    std::vector<std::jthread> threads;
-    for (int rank = 0; rank < ranks; ++rank)
-      threads.emplace_back([&, rank] {
-        comm::Membership membership;
-        membership.generation = 1;
-        membership.rank = rank;
-        for (int peer = 0; peer < ranks; ++peer)
-          membership.peers.push_back(
-              {peer, 0, "127.0.0.1", listeners[static_cast<std::size_t>(peer)].port()});
-        membership.secret = "secret";
-        membership.deadline = std::chrono::seconds(60);
-        membership.node_memory = memory.duplicate();
-        const auto communicator = comm::make_native_communicator(
-            std::move(membership), listeners[static_cast<std::size_t>(rank)]);
-        std::vector<int> all;
-        for (int peer = 0; peer < ranks; ++peer) all.push_back(peer);
-        body(communicator->make_group(all));
-      });
+    const std::vector<int> one_node(static_cast<std::size_t>(ranks), 0);
+    phalanx::on_ranks(one_node, layout::registered_bytes(job_), body);
   }
 
   std::vector<float> gradients_of_first_step(int ranks) {
@@ -132,6 +109,17 @@ TEST_F(DataParallel, InBf16RepeatsBitForBitAndFollowsTheLossesOfFp32) {
   const auto rounded = losses(3);
   EXPECT_EQ(rounded, losses(3));
   ASSERT_EQ(rounded.size(), exact.size());
+  for (std::size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(rounded[i] / exact[i], 1, 5e-3);
+  EXPECT_NE(rounded, exact);
+}
+
+TEST_F(DataParallel, WithGradientsInBf16OnTheWireFollowsTheLossesOfFp32) {
+  const auto exact = losses(3);
+  job_.parallel.gradient_wire = "bf16";
+  const auto rounded = losses(3);
+  EXPECT_EQ(rounded, losses(3));
+  ASSERT_EQ(rounded.size(), exact.size());
+  EXPECT_EQ(rounded.front(), exact.front());  // only what follows the first update can differ
   for (std::size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(rounded[i] / exact[i], 1, 5e-3);
   EXPECT_NE(rounded, exact);
 }
