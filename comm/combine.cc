@@ -48,7 +48,7 @@ PHALANX_INLINE T reduced(T left, T right) {
 
 struct Operands {
   const std::byte *left, *right;
-  std::byte* result;
+  Places results;
   std::size_t count;
 };
 
@@ -56,11 +56,18 @@ template <Reduction reduction, class Left, class Right, class Result>
 PHALANX_INLINE void loop(const Operands& all) {
   const auto* left = reinterpret_cast<const Left*>(all.left);
   const auto* right = reinterpret_cast<const Right*>(all.right);
-  auto* result = reinterpret_cast<Result*>(all.result);
+  auto* first = reinterpret_cast<Result*>(all.results.first);
+  auto* second = reinterpret_cast<Result*>(all.results.second);
   const std::size_t count = all.count;  // a copy: results of some types could lie in `all` itself
+  if (second == nullptr) {
 #pragma GCC ivdep
-  for (std::size_t i = 0; i < count; ++i)
-    result[i] = rounded<Result>(reduced<reduction>(wide(left[i]), wide(right[i])));
+    for (std::size_t i = 0; i < count; ++i)
+      first[i] = rounded<Result>(reduced<reduction>(wide(left[i]), wide(right[i])));
+  } else {
+#pragma GCC ivdep
+    for (std::size_t i = 0; i < count; ++i)
+      first[i] = second[i] = rounded<Result>(reduced<reduction>(wide(left[i]), wide(right[i])));
+  }
 }
 
 template <class Left, class Right, class Result>
@@ -139,7 +146,7 @@ void narrow(const std::byte* from, std::byte* to, ElementType type, std::size_t 
 
 // A loop that converts fp16 where it needs it is not vectorised. So a row at a time, which as fp32
 // stays in the nearest cache.
-void combine_fp16(Reduction reduction, Operand left, Operand right, std::byte* result,
+void combine_fp16(Reduction reduction, Operand left, Operand right, Places results,
                   ElementType result_type, std::size_t count) {
   constexpr std::size_t kRow = 1024;
   using Wide = std::array<std::byte, kRow * sizeof(float)>;
@@ -152,12 +159,13 @@ void combine_fp16(Reduction reduction, Operand left, Operand right, std::byte* r
       widen(from, wide.data(), row);
       return wide.data();
     };
-    std::byte* const to = result + begin * element_size(result_type);
-    const bool is_wide = result_type == ElementType::kFloat32;
-    std::byte* const sum = is_wide ? to : wide_result.data();
-    combine_alike(ElementType::kFloat32, reduction,
-                  {widened(left, wide_left), widened(right, wide_right), sum, row});
-    if (!is_wide) narrow(sum, to, result_type, row);
+    combine_alike(
+        ElementType::kFloat32, reduction,
+        {widened(left, wide_left), widened(right, wide_right), {wide_result.data()}, row});
+    const Operand sum{wide_result.data(), ElementType::kFloat32};
+    for (std::byte* const result : {results.first, results.second})
+      if (result != nullptr)
+        convert(sum, result + begin * element_size(result_type), result_type, row);
   }
 }
 
@@ -170,7 +178,7 @@ ElementType accumulation_type(ElementType type) {
   return narrow ? ElementType::kFloat32 : type;
 }
 
-void combine(Reduction reduction, Operand left, Operand right, std::byte* result,
+void combine(Reduction reduction, Operand left, Operand right, Places results,
              ElementType result_type, std::size_t count) {
   const ElementType wide_type = accumulation_type(result_type);
   ElementType type = wide_type;
@@ -182,9 +190,9 @@ void combine(Reduction reduction, Operand left, Operand right, std::byte* result
     narrow = narrow << 1 | static_cast<unsigned>(is_narrow(each));
     if (is_narrow(each)) type = each;
   }
-  const Operands all{left.data, right.data, result, count};
+  const Operands all{left.data, right.data, results, count};
   if (type == ElementType::kFloat16)
-    combine_fp16(reduction, left, right, result, result_type, count);
+    combine_fp16(reduction, left, right, results, result_type, count);
   else if (type == ElementType::kBFloat16)
     combine_bf16(reduction, narrow, all);
   else

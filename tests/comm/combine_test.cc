@@ -92,9 +92,9 @@ TEST(Combine, ReducesFp16AsTheScalarWay) {
       for (const Operand other : {Operand{bytes(right), ElementType::kFloat16},
                                   Operand{bytes(wide_right), ElementType::kFloat32}}) {
         Halves found(left.size());
-        combine(reduction, one, other, bytes(found), ElementType::kFloat16, left.size());
+        combine(reduction, one, other, {bytes(found)}, ElementType::kFloat16, left.size());
         Floats wide(left.size());
-        combine(reduction, one, other, bytes(wide), ElementType::kFloat32, left.size());
+        combine(reduction, one, other, {bytes(wide)}, ElementType::kFloat32, left.size());
         for (std::size_t i = 0; i < left.size(); ++i) {
           const float expected = plain(reduction, wide_left[i], wide_right[i]);
           if (std::isnan(expected)) {
@@ -111,7 +111,7 @@ TEST(Combine, WritesFp16OverEitherOperand) {
   Halves left = every_half(), right = partners(), expected(left.size());
   const auto sum_into = [&](Halves& result) {
     combine(Reduction::kSum, {bytes(left), ElementType::kFloat16},
-            {bytes(right), ElementType::kFloat16}, bytes(result), ElementType::kFloat16,
+            {bytes(right), ElementType::kFloat16}, {bytes(result)}, ElementType::kFloat16,
             left.size());
   };
   sum_into(expected);
@@ -121,6 +121,25 @@ TEST(Combine, WritesFp16OverEitherOperand) {
   right = untouched;
   sum_into(left);
   EXPECT_EQ(left, expected);
+}
+
+// As two ranks' sums are: each place holds one of the operands.
+TEST(Combine, WritesTwoPlacesAlikeThatMayBeTheOperands) {
+  constexpr std::size_t kCount = 5003;
+  for (const auto type : {ElementType::kFloat32, ElementType::kFloat64, ElementType::kBFloat16,
+                          ElementType::kFloat16, ElementType::kInt32, ElementType::kUInt8}) {
+    std::vector<std::byte> left(kCount * element_size(type)), right = left, expected = left;
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      left[i] = static_cast<std::byte>(i % 61);  // no not-a-number
+      right[i] = static_cast<std::byte>(i % 59);
+    }
+    const Operand one{left.data(), type}, other{right.data(), type};
+    combine(Reduction::kSum, one, other, {expected.data()}, type, kCount);
+    ASSERT_TRUE(expected != left && expected != right);
+    combine(Reduction::kSum, one, other, {left.data(), right.data()}, type, kCount);
+    EXPECT_EQ(left, expected) << element_type_name(type);
+    EXPECT_EQ(right, expected) << element_type_name(type);
+  }
 }
 
 }  // namespace
