@@ -8,7 +8,10 @@ namespace phalanx::parallel {
 
 GradientBuckets::GradientBuckets(std::shared_ptr<comm::Group> group,
                                  std::vector<layout::TensorSpec> specs, std::int64_t bucket_bytes)
-    : group_(std::move(group)), buckets_(layout::gradient_buckets(specs, bucket_bytes)) {
+    : group_(std::move(group)),
+      buckets_(layout::gradient_buckets(specs, bucket_bytes)),
+      counted_(MemoryUse::kGradients,
+               layout::flat_layout(specs).elements * std::int64_t{sizeof(float)}) {
   const auto elements = static_cast<std::size_t>(layout::flat_layout(specs).elements);
   const auto memory = group_->allocate(elements * sizeof(float));
   flat_ = {reinterpret_cast<float*>(memory.data()), elements};

@@ -7,6 +7,7 @@
 
 #include "comm/group.h"
 #include "layout/flat_layout.h"
+#include "parallel/tensor_memory.h"
 
 namespace phalanx::parallel {
 
@@ -41,6 +42,7 @@ class GradientBuckets {
   std::vector<std::size_t> missing_;                        // tensors, by bucket
   std::vector<comm::Work> started_;
   std::span<float> flat_;
+  CountedMemory counted_;
 };
 
 }  // namespace phalanx::parallel

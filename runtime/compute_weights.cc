@@ -6,6 +6,7 @@ namespace phalanx::runtime {
 
 ComputeWeights::ComputeWeights(ModelState& state, const config::Train& train) : state_(state) {
   if (train.precision != "bf16") return;
+  const parallel::MemoryScope scope(parallel::MemoryUse::kParameters);
   const auto parameters = state.parameters();
   copies_ = at::from_blob(parameters.data(), {std::ssize(parameters)}).to(at::kBFloat16);
 }

@@ -10,15 +10,18 @@
 
 namespace phalanx::runtime {
 
-ModelState::AlignedFloats::AlignedFloats(std::int64_t count) : storage(at::zeros({count})) {}
+ModelState::AlignedFloats::AlignedFloats(std::int64_t count, parallel::MemoryUse use) {
+  const parallel::MemoryScope scope(use);
+  storage = at::zeros({count});
+}
 
 ModelState::ModelState(const config::Model& model)
     : model_(model),
       specs_(layout::tensor_specs(model)),
       flat_(layout::flat_layout(specs_)),
-      parameters_(flat_.elements),
-      first_moment_(flat_.elements),
-      second_moment_(flat_.elements) {}
+      parameters_(flat_.elements, parallel::MemoryUse::kParameters),
+      first_moment_(flat_.elements, parallel::MemoryUse::kOptimizer),
+      second_moment_(flat_.elements, parallel::MemoryUse::kOptimizer) {}
 
 void ModelState::initialize(std::uint64_t seed) {
   for (std::size_t i = 0; i < specs_.size(); ++i)

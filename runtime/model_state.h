@@ -10,6 +10,7 @@
 #include "layout/flat_layout.h"
 #include "layout/region.h"
 #include "parallel/block.h"
+#include "parallel/tensor_memory.h"
 
 namespace phalanx::runtime {
 
@@ -40,7 +41,7 @@ class ModelState {
 
  private:
   struct AlignedFloats {
-    explicit AlignedFloats(std::int64_t count);
+    AlignedFloats(std::int64_t count, parallel::MemoryUse use);
     at::Tensor storage;  // 64-byte aligned, as ATen allocates
     operator std::span<float>() {
       return {storage.data_ptr<float>(), static_cast<std::size_t>(storage.numel())};

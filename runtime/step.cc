@@ -56,6 +56,7 @@ Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& 
 StepOutcome Stepper::run(const Wishes& wishes) {
   phases_.begin_step(state_.progress.step + 1);
   phases_.enter(Phase::kData);
+  const parallel::PlannedArena::Pass pass(step_arena_);
   const auto batches = data_.step(state_.progress.samples, group_->size(), group_->rank());
   const double local_loss = accumulate_gradients(batches);
 
@@ -155,7 +156,10 @@ double Stepper::validate() {
   phases_.enter(Phase::kValidation);
   const auto batches = data_.validation(group_->size(), group_->rank());
   double loss = 0;
-  for (const auto& batch : batches) loss += model_.loss(batch.tensors);
+  for (const auto& batch : batches) {
+    const parallel::PlannedArena::Pass pass(validation_arena_);
+    loss += model_.loss(batch.tensors);
+  }
   const double mine[] = {loss, static_cast<double>(token_count(batches))};
   const auto sums = sum_over(*group_, mine);
   return sums[0] / sums[1];

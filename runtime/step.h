@@ -10,6 +10,7 @@
 #include "config/job.h"
 #include "model/transformer.h"
 #include "parallel/gradient_buckets.h"
+#include "parallel/planned_arena.h"
 #include "runtime/compute_weights.h"
 #include "runtime/model_state.h"
 #include "runtime/phase_clock.h"
@@ -61,6 +62,9 @@ class Stepper {
   double accumulate_gradients(const std::vector<NumberedMicroBatch>& batches);
   const parallel::GradientBuckets& gradients() const { return gradients_; }
 
+  // Where the tensors of a step lie.
+  const parallel::PlannedArena& arena() const { return step_arena_; }
+
  private:
   struct Commit;
   Commit commit(double local_loss, const std::vector<NumberedMicroBatch>& batches,
@@ -73,6 +77,8 @@ class Stepper {
   const TrainingData& data_;
   std::shared_ptr<comm::Group> group_;
   PhaseClock& phases_;
+  parallel::PlannedArena step_arena_{parallel::MemoryUse::kActivations};
+  parallel::PlannedArena validation_arena_{parallel::MemoryUse::kActivations};
   parallel::GradientBuckets gradients_;
   ComputeWeights weights_;
   model::Transformer model_;
