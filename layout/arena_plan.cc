@@ -31,7 +31,8 @@ void sweep(Blocks blocks, const Visit& visit) {
   for (const std::size_t block : order) {
     check(blocks[block].bytes >= 0 && blocks[block].begin < blocks[block].end,
           "arena plan: a block has a size and is held for a while");
-    std::erase_if(held, [&](std::size_t other) { return blocks[other].end <= blocks[block].begin; });
+    std::erase_if(held,
+                  [&](std::size_t other) { return blocks[other].end <= blocks[block].begin; });
     visit(block, held);
     held.push_back(block);
   }

@@ -10,13 +10,13 @@
 namespace phalanx::parallel {
 
 // Memory for the tensors of work that is done again and again in the same way, a training step: the
-// first pass is recorded, its allocations and frees get places in one arena, and the passes after it
-// take these without asking the system. A pass that differs goes on with memory of the system from
-// there on, and the next one follows a new plan.
+// first pass is recorded, its allocations and frees get places in one arena, and the passes after
+// it take these without asking the system. A pass that differs goes on with memory of the system
+// from there on, and the next one follows a new plan.
 class PlannedArena {
  public:
-  // One pass, of the thread that makes it and ends it. A tensor may outlive it, but is then left out
-  // of the plan.
+  // One pass, of the thread that makes it and ends it. A tensor may outlive it, but is then left
+  // out of the plan.
   class Pass {
    public:
     explicit Pass(PlannedArena& arena);

@@ -65,8 +65,8 @@ void* allocate(std::size_t size) {
   const auto place = arena == nullptr ? PlannedArena::Place{} : arena->allocate(bytes);
   std::byte* const memory = place.address != nullptr ? place.address : from_system(bytes);
   count_of(current_use).add(bytes);
-  auto* const header = new (memory) Header{bytes, current_use, place.block,
-                                           place.address != nullptr ? arena : nullptr};
+  auto* const header = new (memory)
+      Header{bytes, current_use, place.block, place.address != nullptr ? arena : nullptr};
   return header + 1;
 }
 

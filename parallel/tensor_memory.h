@@ -19,8 +19,8 @@ struct MemoryCount {
 MemoryCount memory_count(MemoryUse use);
 
 // From now on every tensor on the CPU gets its memory from here: counted by use, and from the
-// calling thread's PlannedArena inside one of its passes. Once per process, before its first tensor;
-// more calls change nothing.
+// calling thread's PlannedArena inside one of its passes. Once per process, before its first
+// tensor; more calls change nothing.
 void count_tensor_memory();
 
 // While it lives, tensors that the calling thread makes are for `use`.

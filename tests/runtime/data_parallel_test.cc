@@ -4,6 +4,7 @@
 #include <cmath>
 #include <thread>
 
+#include "allocation_count.h"
 #include "base/file.h"
 #include "base/memory_file.h"
 #include "comm/native/communicator.h"
@@ -140,6 +141,35 @@ TEST_F(DataParallel, RepeatsALossCurveBitForBit) {
   const auto once = losses(3);
   EXPECT_EQ(once, losses(3));
   EXPECT_LT(once.back(), once.front());
+}
+
+// What a tensor still asks of the system are its small heads: shape, storage, reference counts.
+TEST_F(DataParallel, TakesNoMemoryForTensorsFromTheSystemFromTheSecondStepOn) {
+  parallel::count_tensor_memory();
+  job_.train.global_batch = 10;
+  on_ranks(2, [&](const std::shared_ptr<comm::Group>& group) {
+    const TrainingData data(job_);
+    ModelState state(job_.model);
+    state.initialize(3);
+    protocol::BlackBox black_box{};
+    PhaseClock phases(black_box);
+    Stepper stepper(job_, state, data, group, phases);
+    stepper.run({});
+    const auto first = stepper.arena().counts();
+    const auto bytes = stepper.arena().bytes();
+    EXPECT_GT(first.blocks, 3 * 2 * 10) << "three micro-batches of two layers";
+    EXPECT_EQ(first.unplanned, first.blocks);
+    for (int step = 2; step <= 5; ++step) {
+      take_allocations();
+      stepper.run({});
+      const auto others = take_allocations();
+      EXPECT_EQ(stepper.arena().counts().unplanned, 0) << "step " << step;
+      EXPECT_EQ(stepper.arena().counts().blocks, first.blocks);
+      EXPECT_EQ(stepper.arena().bytes(), bytes);
+      EXPECT_LT(others.largest, 1024U);
+      EXPECT_LT(others.count, 6 * first.blocks);
+    }
+  });
 }
 
 TEST_F(DataParallel, SumsDoublesWithAllTheirDigits) {
