@@ -32,10 +32,12 @@ constexpr Layer kLayers[] = {
     {"S, gate and up", 1024, 512, 2816},
     {"S, down", 1024, 1408, 512},
     {"S, head", 1024, 512, 8192},
+    {"S, head, a quarter of the tokens", 256, 512, 8192},
     {"M, query, key and value", 512, 768, 2304},
     {"M, gate and up", 512, 768, 4096},
     {"M, down", 512, 2048, 768},
     {"M, head", 512, 768, 32000},
+    {"M, head, a quarter of the tokens", 128, 768, 32000},
     {"one row", 1, 512, 2816},
     {"odd", 77, 513, 1001},
 };
