@@ -60,7 +60,7 @@ bool PlannedArena::expected(std::int64_t number) {
   return follows_ && moment < planned_.order.size() && planned_.order[moment] == number;
 }
 
-PlannedArena::Place PlannedArena::allocate(std::int64_t bytes) {
+PlannedArena::Place PlannedArena::take(std::int64_t bytes) {
   const auto number = static_cast<std::int64_t>(now_.bytes.size());
   const auto index = static_cast<std::size_t>(number);
   follows_ = expected(number) && planned_.bytes[index] == bytes;
@@ -76,7 +76,7 @@ PlannedArena::Place PlannedArena::allocate(std::int64_t bytes) {
   return place;
 }
 
-void PlannedArena::free(const Block& block) {
+void PlannedArena::give_back(const Block& block) {
   if (block.pass != pass_) return;
   follows_ = expected(block.number);
   now_.order.push_back(block.number);

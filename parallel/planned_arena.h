@@ -58,9 +58,9 @@ class PlannedArena {
   };
   // The arena of the calling thread's pass; null outside.
   static PlannedArena* current();
-  Place allocate(std::int64_t bytes);
+  Place take(std::int64_t bytes);
   // Some block is freed by the thread of the pass.
-  void free(const Block& block);
+  void give_back(const Block& block);
   // A block with an address is freed, by any thread, at any time.
   void leave() { in_use_.fetch_sub(1, std::memory_order_release); }
 

@@ -62,7 +62,7 @@ void* allocate(std::size_t size) {
   const auto units = (size + sizeof(Header) - 1) / sizeof(Header) + 1;
   const auto bytes = static_cast<std::int64_t>(units * sizeof(Header));
   PlannedArena* const arena = PlannedArena::current();
-  const auto place = arena == nullptr ? PlannedArena::Place{} : arena->allocate(bytes);
+  const auto place = arena == nullptr ? PlannedArena::Place{} : arena->take(bytes);
   std::byte* const memory = place.address != nullptr ? place.address : from_system(bytes);
   count_of(current_use).add(bytes);
   auto* const header = new (memory)
@@ -75,7 +75,7 @@ void free(void* tensor) {
   auto* const memory = static_cast<std::byte*>(tensor) - sizeof(Header);
   const Header header = *reinterpret_cast<const Header*>(memory);
   count_of(header.use).add(-header.bytes);
-  if (PlannedArena* const arena = PlannedArena::current()) arena->free(header.block);
+  if (PlannedArena* const arena = PlannedArena::current()) arena->give_back(header.block);
   if (header.arena != nullptr) {
     header.arena->leave();
   } else {
