@@ -2,19 +2,19 @@
 
 #include <sys/mman.h>
 
-#include <new>
 #include <utility>
 
 namespace phalanx::parallel {
 
-MappedMemory::MappedMemory(std::int64_t bytes) : bytes_(bytes) {
+MappedMemory::MappedMemory(std::int64_t bytes) {
   if (bytes == 0) return;
   const auto size = static_cast<std::size_t>(bytes);
   void* const memory =
       ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
+  if (memory == MAP_FAILED) return;
   ::madvise(memory, size, MADV_HUGEPAGE);
   data_ = static_cast<std::byte*>(memory);
+  bytes_ = bytes;
 }
 
 MappedMemory MappedMemory::adopt(std::byte* data, std::int64_t bytes) {

@@ -6,7 +6,7 @@
 namespace phalanx::parallel {
 
 // Zeroed memory from the system, whole pages, huge ones where there are some; given back on
-// destruction. Throws std::bad_alloc.
+// destruction. None, with data() null, where the system has none left.
 class MappedMemory {
  public:
   MappedMemory() = default;

@@ -103,7 +103,7 @@ void PlannedArena::plan() {
     if (all[i].end >= 0) offsets_[i] = plan.offsets[planned++];
   memory_ = MappedMemory();  // first, so that there are never two
   memory_ = MappedMemory(plan.bytes);
-  planned_ = now_;
+  if (memory_.data() != nullptr) planned_ = now_;
 }
 
 }  // namespace phalanx::parallel

@@ -1,6 +1,7 @@
 #include "parallel/tensor_memory.h"
 
 #include <c10/core/CPUAllocator.h>
+#include <c10/util/Exception.h>
 
 #include <array>
 #include <atomic>
@@ -43,11 +44,11 @@ struct alignas(layout::kArenaAlignment) Header {
 };
 static_assert(sizeof(Header) == layout::kArenaAlignment);
 
+// Null if there is none.
 std::byte* from_system(std::int64_t bytes) {
   if (bytes >= kMappedBytes) return MappedMemory(bytes).release();
-  void* const memory = std::aligned_alloc(alignof(Header), static_cast<std::size_t>(bytes));
-  if (memory == nullptr) throw std::bad_alloc();
-  return static_cast<std::byte*>(memory);
+  return static_cast<std::byte*>(
+      std::aligned_alloc(alignof(Header), static_cast<std::size_t>(bytes)));
 }
 
 void to_system(std::byte* memory, std::int64_t bytes) {
@@ -64,6 +65,8 @@ void* allocate(std::size_t size) {
   PlannedArena* const arena = PlannedArena::current();
   const auto place = arena == nullptr ? PlannedArena::Place{} : arena->take(bytes);
   std::byte* const memory = place.address != nullptr ? place.address : from_system(bytes);
+  // In the words of Torch's own allocator.
+  TORCH_CHECK(memory != nullptr, "can't allocate memory: you tried to allocate ", size, " bytes");
   count_of(current_use).add(bytes);
   auto* const header = new (memory)
       Header{bytes, current_use, place.block, place.address != nullptr ? arena : nullptr};
