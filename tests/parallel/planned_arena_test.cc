@@ -85,6 +85,21 @@ TEST_F(Arena, NeverGivesAwayWhatATensorThatStaysLongerHolds) {
   EXPECT_EQ(arena_.counts().unplanned, 0);
 }
 
+TEST_F(Arena, NeverGivesAwayWhatIsHeldWhenAnotherOfTheSameSizeIsFreed) {
+  const auto work = [](std::size_t freed) {
+    at::Tensor both[] = {tensor(4000, 0), tensor(4000, 1)};
+    both[freed].reset();
+    const auto third = tensor(4000, 2);
+    EXPECT_TRUE(both[1 - freed].eq(static_cast<float>(1 - freed)).all().item<bool>());
+    EXPECT_TRUE(third.eq(2).all().item<bool>());
+  };
+  pass([&] { work(0); });
+  pass([&] { work(0); });
+  EXPECT_EQ(arena_.counts().unplanned, 0);
+  pass([&] { work(1); });
+  EXPECT_GT(arena_.counts().unplanned, 0);
+}
+
 TEST_F(Arena, LeavesOutOfThePlanWhatOutlivesAPass) {
   std::vector<at::Tensor> results;
   for (int i = 0; i < 4; ++i)
