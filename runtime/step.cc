@@ -124,6 +124,7 @@ parallel::ExecutorHooks Stepper::hooks() {
 StepOutcome Stepper::run(const Wishes& wishes) {
   phases_.begin_step(state_.progress.step + 1);
   phases_.enter(Phase::kData);
+  const parallel::PlannedArena::Pass pass(step_arena_);
   const auto batches = next_batches();
   const double local_loss = accumulate_gradients(batches);
 
@@ -225,6 +226,7 @@ double Stepper::validate() {
                                                        static_cast<int>(batches.tensors.size()));
   auto silent = hooks();
   silent.enter = nullptr;
+  const parallel::PlannedArena::Pass pass(validation_arena_);
   const double loss = executor_.run(validation_schedule_, batches.tensors, silent);
   const double counted = counts_tokens() ? 1 : 0;
   const double mine[] = {counted * loss, counted * static_cast<double>(token_count(batches))};
