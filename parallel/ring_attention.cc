@@ -4,6 +4,9 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <functional>
+#include <utility>
+
 #include "layout/zigzag.h"
 #include "parallel/tensor_buffer.h"
 
@@ -171,7 +174,6 @@ void ring_attention_backward(comm::Group& context, const at::Tensor& dout, at::T
   const int rank = context.rank();
   KeyValueRing ring(context, k, v);
   GradientRing gradients(context);
-  const at::Tensor own_keys = ring.keys(), own_values = ring.values();
   const auto sums = forward.log_sum_exp.scalar_type();
   auto dquery = at::zeros_like(q, q.options().dtype(sums), at::MemoryFormat::Contiguous);
   auto own = at::zeros_like(at::stack({k, v}), q.options().dtype(sums));
@@ -184,7 +186,7 @@ void ring_attention_backward(comm::Group& context, const at::Tensor& dout, at::T
         queries.attend_backward(pair, owner, dout, keys, values, forward, dquery, dkey_value);
   };
   const auto triangle = [](PiecePair pair) { return pair.query == pair.key; };
-  attend(own_keys, own_values, rank, own, std::not_fn(triangle));
+  attend(k, v, rank, own, std::not_fn(triangle));
   while (ring.advance()) {
     auto part = at::zeros_like(own);
     attend(ring.keys(), ring.values(), ring.owner(), part, [](PiecePair) { return true; });
