@@ -36,7 +36,7 @@ Partition partition(const config::Job& job) {
   const StageMap map{placement(schedule), mesh.sizes().pipeline, chunks_of(job, schedule)};
   build_schedule(schedule, {map.ranks, map.chunks, 1});  // refuses a number of chunks it has not
   return {mesh, schedule, map, split_layers(job.model.layers, map.stages(), costs_of(job.model)),
-          static_cast<int>(job.parallel.zero_stage)};
+          static_cast<int>(job.parallel.zero_stage), job.parallel.context_attention == "ulysses"};
 }
 
 }  // namespace phalanx::layout

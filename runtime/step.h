@@ -69,6 +69,7 @@ class Stepper {
   parallel::Parameters make_parameters() const;
   std::vector<parallel::Chunk> make_chunks() const;
   parallel::ExecutorHooks hooks();
+  NumberedMicroBatches own_positions(NumberedMicroBatches batches) const;
   void gather_changes();
   const layout::Schedule& schedule_of(const NumberedMicroBatches& batches);
   bool counts_tokens() const;
