@@ -82,7 +82,7 @@ TEST_F(DataParallel, TakesNoMemoryForTensorsFromTheSystemFromTheSecondStepOn) {
         EXPECT_EQ(self.stepper.arena().counts().unplanned, 0) << "step " << step;
         EXPECT_EQ(self.stepper.arena().counts().blocks, first.blocks);
         EXPECT_EQ(self.stepper.arena().bytes(), bytes);
-        EXPECT_LT(others.largest, 1024U);
+        EXPECT_LT(others.largest, 16384U);  // lists that grow now and then
         EXPECT_LT(others.count, 12 * first.blocks);
       }
     });
