@@ -1,6 +1,7 @@
 #include "model/attention.h"
 
 #include "kernels/attention.h"
+#include "kernels/bias.h"
 #include "kernels/linear.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rope.h"
@@ -44,13 +45,18 @@ Attention::Attention(const config::Model& model, const std::string& layer,
       norm_(own(parameters, layer + ".attention_norm.weight")),
       projection_(own_joined(parameters, {name() + ".query.weight", name() + ".key.weight",
                                           name() + ".value.weight"})),
+      bias_(parameters.contains(name() + ".query.bias")
+                ? own_joined(parameters, {name() + ".query.bias", name() + ".key.bias",
+                                          name() + ".value.bias"})
+                : parallel::Parameter{}),
       output_(own(parameters, name() + ".output.weight")),
       positions_(kernels::rope_table(0, model.sequence_length, model.width / model.heads,
                                      model.rope_theta, norm_.value.scalar_type())) {}
 
 at::Tensor Attention::forward(const at::Tensor& x, parallel::Saved& saved) const {
   const auto normed = kernels::rms_norm(x, norm_.value, epsilon_);
-  const auto projected = kernels::linear(normed.y, projection_.value);
+  auto projected = kernels::linear(normed.y, projection_.value);
+  if (bias_.value.defined()) kernels::add_bias(projected, bias_.value);
   auto parts = parts_of(projected, heads_);
   kernels::rope(parts.turned, positions_);
   const auto attended = kernels::attention(parts.query, parts.key, parts.value, heads_);
@@ -83,6 +89,7 @@ at::Tensor Attention::backward_input(const at::Tensor& dy, parallel::Saved& save
 void Attention::backward_weight(parallel::Saved& saved) const {
   kernels::add_linear_backward_weight(saved[kOutputGradient], saved[kAttended], output_.gradient);
   kernels::add_linear_backward_weight(saved[kProjected], saved[kNormed], projection_.gradient);
+  if (bias_.value.defined()) kernels::add_bias_backward(saved[kProjected], bias_.gradient);
   norm_.gradient.add_(saved[kNormGradient]);
 }
 

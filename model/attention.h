@@ -7,7 +7,7 @@
 namespace phalanx::model {
 
 // y = x + output(attention(rope(query(n)), rope(key(n)), value(n))), n = rms_norm(x): the first
-// half of a layer. `layer` is "layers.I"; x and y [sequences, length, width], positions counted
+// half of a layer. Query, key and value have biases where the parameters hold some (`qwen_moe`). `layer` is "layers.I"; x and y [sequences, length, width], positions counted
 // from 0, length at most the model's sequence_length.
 class Attention : public parallel::Block {
  public:
@@ -22,6 +22,7 @@ class Attention : public parallel::Block {
   double epsilon_;
   parallel::Parameter norm_;
   parallel::Parameter projection_;  // to query, key and value, [heads + 2 * kv_heads, ...]
+  parallel::Parameter bias_;        // of the projection; undefined for none
   parallel::Parameter output_;
   at::Tensor positions_;  // rope_table
 };

@@ -3,7 +3,9 @@
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "kernels/cross_entropy.h"
 #include "layout/flat_layout.h"
@@ -28,9 +30,21 @@ void check_shapes(const config::Model& model, const parallel::Parameters& parame
   }
 }
 
+struct Preset {
+  std::string_view name;
+  std::vector<std::unique_ptr<parallel::Block>> (*blocks)(const config::Model&,
+                                                          const parallel::Parameters&);
+};
+constexpr Preset kPresets[] = {{"llama", llama_blocks},
+                               {"gpt2", gpt2_blocks},
+                               {"mixtral", llama_blocks},
+                               {"qwen_moe", llama_blocks}};
+
 std::vector<std::unique_ptr<parallel::Block>> blocks_of(const config::Model& model,
                                                         const parallel::Parameters& parameters) {
-  return model.preset == "gpt2" ? gpt2_blocks(model, parameters) : llama_blocks(model, parameters);
+  const auto preset = std::ranges::find(kPresets, model.preset, &Preset::name);
+  check(preset != std::end(kPresets), "model: no preset " + model.preset);
+  return preset->blocks(model, parameters);
 }
 
 }  // namespace
@@ -49,8 +63,17 @@ double Transformer::forward(const MicroBatch& batch, Activations& saved) const {
   return kernels::cross_entropy(saved.dlogits, batch.targets);
 }
 
+double Transformer::auxiliary_loss(const Activations& saved) const {
+  double loss = 0;
+  for (std::size_t i = 0; i < blocks_.size(); ++i)
+    loss += blocks_[i]->auxiliary_loss(saved.blocks[i]);
+  return loss;
+}
+
 void Transformer::backward(Activations& saved, const GradientReady& ready,
                            double loss_scale) const {
+  check(loss_scale == 1 || model_.experts == 0 || model_.router.balance_loss == 0,
+        "model: a balancing loss is not scaled");
   at::Tensor dy = std::move(saved.dlogits);
   if (loss_scale != 1) dy.mul_(loss_scale);
   for (std::size_t i = blocks_.size(); i-- > 0;) {
