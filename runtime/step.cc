@@ -1,5 +1,6 @@
 #include "runtime/step.h"
 
+#include <ATen/ops/from_blob.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -39,7 +40,7 @@ std::int64_t token_count(const std::vector<NumberedMicroBatch>& batches) {
 
 // What all ranks know after the commit point, as sums over them.
 struct Stepper::Commit {
-  double loss, tokens, squared_norm, stop, trace;
+  double loss, tokens, squared_norm, balance_loss, stop, trace;
 };
 
 Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& data,
@@ -51,7 +52,8 @@ Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& 
       phases_(phases),
       gradients_(group_, state.specs(), kBucketBytes),
       weights_(state, job.train),
-      model_(job.model, weights_.views(gradients_.flat())) {}
+      model_(job.model, weights_.views(gradients_.flat())),
+      experts_(job.model) {}
 
 StepOutcome Stepper::run(const Wishes& wishes) {
   phases_.begin_step(state_.progress.step + 1);
@@ -68,19 +70,37 @@ StepOutcome Stepper::run(const Wishes& wishes) {
   const double clip = clip_norm > 0 ? std::min(1.0, clip_norm / (norm + 1e-6)) : 1.0;
   const double lr = model::learning_rate(job_.train, state_.progress.step + 1);
   update(clip / sums.tokens, lr);
+  for_each_bias([&](const std::string& name, std::size_t begin, std::int64_t count) {
+    experts_.move(name, 0, at::from_blob(&state_.parameters()[begin], {count}), sums.tokens);
+  });
   state_.progress.step += 1;
   state_.progress.samples += job_.train.global_batch;
   state_.progress.tokens += static_cast<std::int64_t>(sums.tokens);
-  return {sums.loss / sums.tokens, norm, lr, sums.stop > 0, sums.trace == group_->size()};
+  return {sums.loss / sums.tokens,
+          norm,
+          lr,
+          sums.balance_loss / sums.tokens,
+          experts_.busiest(sums.tokens),
+          sums.stop > 0,
+          sums.trace == group_->size()};
+}
+
+template <class Body>
+void Stepper::for_each_bias(const Body& body) const {
+  for (std::size_t i = 0; i < state_.specs().size(); ++i)
+    if (const auto& spec = state_.specs()[i]; spec.counts_load)
+      body(spec.name, static_cast<std::size_t>(state_.flat().offsets[i]), spec.elements());
 }
 
 double Stepper::accumulate_gradients(const std::vector<NumberedMicroBatch>& batches) {
   std::ranges::fill(gradients_.flat(), 0.0F);
   double loss = 0;
+  balance_loss_ = 0;
   model::Activations saved;
   for (std::size_t i = 0; i < batches.size(); ++i) {
     phases_.enter(Phase::kForward);
     loss += model_.forward(batches[i].tensors, saved);
+    balance_loss_ += model_.auxiliary_loss(saved);
     phases_.enter(Phase::kBackward);
     const bool last = i + 1 == batches.size();
     model_.backward(saved, [&](const std::string& tensor) {
@@ -90,6 +110,9 @@ double Stepper::accumulate_gradients(const std::vector<NumberedMicroBatch>& batc
   if (batches.empty()) gradients_.complete_all();
   phases_.enter(Phase::kCommit);
   gradients_.wait();
+  for_each_bias([&](const std::string& name, std::size_t begin, std::int64_t count) {
+    experts_.take(name, 0, at::from_blob(&gradients_.flat()[begin], {count}));
+  });
   return loss;
 }
 
@@ -97,10 +120,10 @@ Stepper::Commit Stepper::commit(double local_loss, const std::vector<NumberedMic
                                 const Wishes& wishes) {
   const auto own = own_part(gradients_.flat(), group_->size(), group_->rank());
   const double mine[] = {local_loss, static_cast<double>(token_count(batches)),
-                         kernels::squared_norm(own), wishes.stop ? 1.0 : 0.0,
+                         kernels::squared_norm(own), balance_loss_, wishes.stop ? 1.0 : 0.0,
                          wishes.trace ? 1.0 : 0.0};
   const auto sums = sum_over(*group_, mine);
-  return {sums[0], sums[1], sums[2], sums[3], sums[4]};
+  return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]};
 }
 
 void Stepper::update(double gradient_scale, double lr) {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "comm/group.h"
 #include "config/job.h"
+#include "model/expert_balance.h"
 #include "model/transformer.h"
 #include "parallel/gradient_buckets.h"
 #include "runtime/compute_weights.h"
@@ -28,6 +29,8 @@ struct StepOutcome {
   double loss = 0;       // mean nats a token
   double grad_norm = 0;  // of the mean gradient, before clipping
   double lr = 0;
+  double balance_loss = 0;    // of experts, mean a token, over all layers
+  double busiest_expert = 0;  // the most tokens that one expert got, over an expert's mean; 0: none
   bool stop = false;       // some rank wishes to stop
   bool all_trace = false;  // every rank wishes to trace
 };
@@ -60,6 +63,8 @@ class Stepper {
   // gradients.
   double accumulate_gradients(const std::vector<NumberedMicroBatch>& batches);
   const parallel::GradientBuckets& gradients() const { return gradients_; }
+  // The tokens that each expert has got in the last step.
+  const model::ExpertBalance& experts() const { return experts_; }
 
  private:
   struct Commit;
@@ -67,6 +72,9 @@ class Stepper {
                 const Wishes& wishes);
   [[noreturn]] void blame(const std::vector<NumberedMicroBatch>& batches);
   void update(double gradient_scale, double lr);
+  // Calls body(name, where its values are in the flat buffers) for the biases of routers.
+  template <class Body>
+  void for_each_bias(const Body& body) const;
 
   const config::Job& job_;
   ModelState& state_;
@@ -76,6 +84,8 @@ class Stepper {
   parallel::GradientBuckets gradients_;
   ComputeWeights weights_;
   model::Transformer model_;
+  model::ExpertBalance experts_;
+  double balance_loss_ = 0;  // of this rank's tokens in the step under way
 };
 
 }  // namespace phalanx::runtime

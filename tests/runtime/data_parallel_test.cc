@@ -100,6 +100,15 @@ class DataParallel : public testing::Test {
     return result;
   }
 
+  // A mixture of 6 experts with everything that balances them.
+  void use_experts(const std::string& preset) {
+    job_.model.preset = preset;
+    job_.model.experts = 6;
+    job_.model.experts_per_token = 2;
+    if (preset == "qwen_moe") job_.model.expert_width = 24;
+    job_.model.router = {"preset", 0.05, 0.01};
+  }
+
   std::filesystem::path folder_;
   config::Job job_;
 };
@@ -140,6 +149,54 @@ TEST_F(DataParallel, RepeatsALossCurveBitForBit) {
   const auto once = losses(3);
   EXPECT_EQ(once, losses(3));
   EXPECT_LT(once.back(), once.front());
+}
+
+TEST_F(DataParallel, TrainsMixturesOfExpertsAlikeOnAnyNumberOfRanks) {
+  for (const auto* preset : {"mixtral", "qwen_moe"}) {
+    use_experts(preset);
+    job_.train.steps = 6;
+    const auto once = losses(1), apart = losses(3);
+    EXPECT_EQ(apart, losses(3));
+    EXPECT_LT(once.back(), once.front());
+    for (std::size_t i = 0; i < once.size(); ++i) EXPECT_NEAR(apart[i] / once[i], 1, 1e-3);
+  }
+}
+
+// Counts of all ranks, taken out of what the optimizer and the norm see.
+TEST_F(DataParallel, CountsTheTokensOfEveryExpertAndMovesBiasesByTheSignOfTheLoad) {
+  use_experts("mixtral");
+  for (const int ranks : {1, 3})
+    on_ranks(ranks, [&](const std::shared_ptr<comm::Group>& group) {
+      const TrainingData data(job_);
+      ModelState state(job_.model);
+      state.initialize(3);
+      protocol::BlackBox black_box{};
+      PhaseClock phases(black_box);
+      Stepper stepper(job_, state, data, group, phases);
+      const auto outcome = stepper.run({});
+      const double tokens = static_cast<double>(job_.train.global_batch) * 24, mean = tokens / 3;
+      double busiest = 0;
+      for (std::size_t i = 0; i < state.specs().size(); ++i) {
+        const auto& spec = state.specs()[i];
+        if (!spec.counts_load) continue;
+        const auto& load = stepper.experts().load().at({spec.name, 0});
+        double sum = 0;
+        for (std::int64_t e = 0; e < 6; ++e) {
+          const auto at = static_cast<std::size_t>(state.flat().offsets[i] + e);
+          const double count = load[e].item<double>();
+          sum += count;
+          busiest = std::max(busiest, count / mean);
+          EXPECT_FLOAT_EQ(state.parameters()[at], count < mean ? 0.01F : count > mean ? -0.01F : 0);
+          EXPECT_EQ(stepper.gradients().flat()[at], 0);
+          EXPECT_EQ(state.first_moment()[at], 0);
+        }
+        EXPECT_EQ(sum, 2 * tokens);
+      }
+      EXPECT_DOUBLE_EQ(outcome.busiest_expert, busiest);
+      // Of an even load it would be the factor, times the experts of a token, in both layers.
+      EXPECT_NEAR(outcome.balance_loss, 0.05 * 2 * 2, 0.05);
+      group->barrier().wait();
+    });
 }
 
 TEST_F(DataParallel, SumsDoublesWithAllTheirDigits) {
