@@ -74,6 +74,18 @@ void check_product(const config::Parallel& parallel, std::int64_t ranks) {
           : changes_that_divide(ranks, {axes.begin(), axes.end() - 1}, model_ranks));
 }
 
+void check_experts(const config::Model& model, std::int64_t expert) {
+  if (expert == 1 || (model.experts > 0 && model.experts % expert == 0)) return;
+  if (model.experts == 0)
+    throw LayoutError(fmt::format("parallel.expert: expected 1 with the preset {}, which has no "
+                                  "experts, found {}",
+                                  model.preset, expert),
+                      "leave the key out");
+  throw LayoutError(fmt::format("parallel.expert: expected a divisor of model.experts = {}, found {}",
+                                model.experts, expert),
+                    fmt::format("{} would fit", nearest(expert, model.experts, divides(model.experts))));
+}
+
 void check_tensor(const config::Model& model, std::int64_t tensor) {
   const auto heads_fit = [&](std::int64_t ranks) {
     return model.heads % ranks == 0 &&
@@ -139,6 +151,7 @@ MeshSizes fit_mesh(const config::Parallel& parallel, std::int64_t ranks) {
 }
 
 void check_model_fits(const config::Model& model, const config::Parallel& parallel) {
+  check_experts(model, parallel.expert);
   check_tensor(model, parallel.tensor);
   check_context(model, parallel.context);
   check_stages(model, parallel);

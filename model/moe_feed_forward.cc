@@ -95,7 +95,6 @@ at::Tensor MoeFeedForward::forward(const at::Tensor& x, parallel::Saved& saved) 
   saved[kArriving] = dispatch_.exchange(router[TokenRouter::kExperts]);
 
   auto y = tokens_of(x).clone();
-  if (shared_.present()) add_shared(normed, y, saved);
   const auto chunks = dispatch_.plan(router[TokenRouter::kExperts], saved[kArriving]);
   saved.resize(kChunks + chunks.size() * kChunkSlots);
   router = of_router(saved);
@@ -111,6 +110,9 @@ at::Tensor MoeFeedForward::forward(const at::Tensor& x, parallel::Saved& saved) 
                  kernels::add_rows(rows, chunks[c].leaving,
                                    tokens_of(router[TokenRouter::kWeights], chunks[c]),
                                    tokens_of(y, chunks[c]));
+               },
+               [&] {
+                 if (shared_.present()) add_shared(normed, y, saved);
                }});
   return y.view(x.sizes());
 }
@@ -125,7 +127,7 @@ void MoeFeedForward::add_shared(const at::Tensor& normed, at::Tensor& y,
 
 at::Tensor MoeFeedForward::backward_input(const at::Tensor& dy, parallel::Saved& saved) const {
   const auto flat = tokens_of(dy);
-  auto dnormed = shared_.present() ? shared_backward_input(flat, saved) : at::zeros_like(flat);
+  at::Tensor dnormed;
   const auto dweights = routed_backward_input(flat, dnormed, saved);
   dnormed.add_(router_.backward_input(dweights, sequences(saved[kInput]), of_router(saved)));
   auto norm =
@@ -166,6 +168,10 @@ at::Tensor MoeFeedForward::routed_backward_input(const at::Tensor& dy, at::Tenso
                },
                [&](std::size_t c, const at::Tensor& rows) {
                  kernels::add_rows(rows, chunks[c].leaving, {}, tokens_of(dnormed, chunks[c]));
+               },
+               [&] {
+                 dnormed =
+                     shared_.present() ? shared_backward_input(dy, saved) : at::zeros_like(dy);
                }});
   return dweights;
 }

@@ -32,7 +32,8 @@ class MoeFeedForward : public parallel::Block {
   kernels::SequenceRun sequences(const at::Tensor& x) const;
   void add_shared(const at::Tensor& normed, at::Tensor& y, parallel::Saved& saved) const;
   at::Tensor shared_backward_input(const at::Tensor& dy, parallel::Saved& saved) const;
-  // Adds the routed experts' part to dnormed; returns the gradient of the router's weights.
+  // Sets dnormed to the experts' part, the shared one's included; returns the gradient of the
+  // router's weights.
   at::Tensor routed_backward_input(const at::Tensor& dy, at::Tensor& dnormed,
                                    parallel::Saved& saved) const;
 

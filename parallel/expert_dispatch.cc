@@ -13,6 +13,10 @@
 namespace phalanx::parallel {
 namespace {
 
+// Of one exchange in n chunks, a part of 1 / n at the beginning and at the end has nothing to hide
+// behind; below so many tokens a chunk costs more than it hides.
+constexpr std::int64_t kChunksWorthHiding = 4, kTokensWorthAChunk = 64;
+
 std::vector<std::size_t> times(const std::vector<std::int64_t>& rows, std::int64_t width) {
   std::vector<std::size_t> elements;
   for (const auto count : rows) elements.push_back(static_cast<std::size_t>(count * width));
@@ -64,7 +68,9 @@ ExpertDispatch::ExpertDispatch(std::shared_ptr<comm::Group> group, std::int64_t 
 }
 
 std::int64_t ExpertDispatch::chunk_count(std::int64_t tokens) const {
-  std::int64_t chunks = std::max<std::int64_t>(1, (tokens + chunk_tokens_ - 1) / chunk_tokens_);
+  std::int64_t chunks = std::max<std::int64_t>(
+      {1, (tokens + chunk_tokens_ - 1) / chunk_tokens_,
+       std::min(kChunksWorthHiding, tokens / kTokensWorthAChunk)});
   group_->all_reduce({&chunks, 1, comm::ElementType::kInt64}, comm::Reduction::kMax).wait();
   return chunks;
 }
@@ -117,7 +123,11 @@ std::vector<ExpertDispatch::Chunk> ExpertDispatch::plan(const at::Tensor& chosen
 }
 
 void ExpertDispatch::round_trip(const std::vector<Chunk>& chunks, const Passes& passes) const {
+  const auto meanwhile = [&] {
+    if (passes.meanwhile) passes.meanwhile();
+  };
   if (!group_) {
+    meanwhile();
     for (std::size_t c = 0; c < chunks.size(); ++c)
       passes.take(c, passes.compute(c, passes.send(c)));
     return;
@@ -126,6 +136,7 @@ void ExpertDispatch::round_trip(const std::vector<Chunk>& chunks, const Passes& 
     return depart(passes.send(c), chunks[c].sent, chunks[c].arrived);
   };
   Flight there = leave(0), back;
+  meanwhile();
   for (std::size_t c = 0; c < chunks.size(); ++c) {
     Flight arriving = std::exchange(there, {});
     if (c + 1 < chunks.size()) there = leave(c + 1);

@@ -16,13 +16,12 @@ namespace phalanx::parallel {
 // 2021, "GShard"), every token whatever the load (dropless: Gale et al. 2023, "MegaBlocks"). Rank r
 // of R holds experts [r * experts / R, (r + 1) * experts / R).
 //
-// Tokens go in chunks of at most `chunk_tokens`, so that what is in flight has a bound, and while the
-// experts compute one chunk, the rows of the next and the results of the one before are on their
-// way. Rows of an expert come in the order of chunk, rank, token: sums over them do not depend on
+// Tokens go in chunks of at most `chunk_tokens`, so that what is in flight has a bound, and in
+// several where they are enough: while the experts compute one chunk, the rows of the next and the
+// results of the one before are on their way. Rows of an expert come in the order of chunk, rank, token: sums over them do not depend on
 // timing. Without a group all experts are here, and nothing is copied or cut.
 class ExpertDispatch {
  public:
-  // Tokens of a chunk: enough that the rows of each expert are a product worth its start.
   static constexpr std::int64_t kChunkTokens = 1024;
 
   // `group`, null for one rank, has a size that divides `experts`. All members take part in every
@@ -50,11 +49,13 @@ class ExpertDispatch {
 
   // For each chunk: send() gives the rows that leave, in the order of chunk.leaving; compute() gets
   // those that have arrived, by expert as chunk.rows() says, and returns as many; take() gets the
-  // results back in the order of chunk.leaving. Throws CommError.
+  // results back in the order of chunk.leaving. `meanwhile`, which may be left out, is called before
+  // the first compute(), while the first rows are on their way. Throws CommError.
   struct Passes {
     std::function<at::Tensor(std::size_t chunk)> send;
     std::function<at::Tensor(std::size_t chunk, const at::Tensor& rows)> compute;
     std::function<void(std::size_t chunk, const at::Tensor& rows)> take;
+    std::function<void()> meanwhile = {};
   };
   void round_trip(const std::vector<Chunk>& chunks, const Passes& passes) const;
 
