@@ -72,7 +72,8 @@ void check_dense(const Model& model, Rules& rules) {
 void check_experts(const Model& model, Rules& rules) {
   const bool known = rules.known({"model.experts"});
   if (known && model.experts == 0)
-    rules.report("model.experts", "expected at least 1 with the preset " + model.preset + ", found 0",
+    rules.report("model.experts",
+                 "expected at least 1 with the preset " + model.preset + ", found 0",
                  "say how many experts a layer has, and model.experts_per_token");
   else if (known && rules.known({"model.experts_per_token"}) &&
            (model.experts_per_token < 1 || model.experts_per_token > model.experts))

@@ -7,8 +7,9 @@
 
 namespace phalanx::kernels {
 
-// Linears of several experts: of x [rows, inputs], the first rows[0] go through weights[0] [outputs,
-// inputs], the next rows[1] through weights[1], and so on. An expert without rows costs nothing.
+// Linears of several experts: of x [rows, inputs], the first rows[0] go through weights[0]
+// [outputs, inputs], the next rows[1] through weights[1], and so on. An expert without rows costs
+// nothing.
 
 // y [rows, outputs].
 at::Tensor grouped_linear(const at::Tensor& x, std::span<const std::int64_t> rows,
@@ -18,7 +19,8 @@ at::Tensor grouped_linear(const at::Tensor& x, std::span<const std::int64_t> row
 at::Tensor grouped_linear_backward_input(const at::Tensor& dy, std::span<const std::int64_t> rows,
                                          std::span<const at::Tensor> weights);
 
-// dweights[e] += dy^T x over its rows, straight into the caller's memory; fp32 where these are bf16.
+// dweights[e] += dy^T x over its rows, straight into the caller's memory; fp32 where these are
+// bf16.
 void add_grouped_linear_backward_weight(const at::Tensor& dy, const at::Tensor& x,
                                         std::span<const std::int64_t> rows,
                                         std::span<const at::Tensor> dweights);

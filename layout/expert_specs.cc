@@ -22,7 +22,8 @@ std::vector<TensorSpec> routed_expert_specs(const config::Model& model, const st
   specs.push_back({ffn + "router.bias", {model.experts}, Init::kZeros, false});
   specs.back().counts_load = true;
   for (std::int64_t e = 0; e < model.experts; ++e)
-    for (auto spec : swiglu_specs(model, ffn + "experts." + std::to_string(e) + ".", expert_width)) {
+    for (auto spec :
+         swiglu_specs(model, ffn + "experts." + std::to_string(e) + ".", expert_width)) {
       spec.expert = e;
       specs.push_back(std::move(spec));
     }

@@ -81,9 +81,10 @@ void check_experts(const config::Model& model, std::int64_t expert) {
                                   "experts, found {}",
                                   model.preset, expert),
                       "leave the key out");
-  throw LayoutError(fmt::format("parallel.expert: expected a divisor of model.experts = {}, found {}",
-                                model.experts, expert),
-                    fmt::format("{} would fit", nearest(expert, model.experts, divides(model.experts))));
+  throw LayoutError(
+      fmt::format("parallel.expert: expected a divisor of model.experts = {}, found {}",
+                  model.experts, expert),
+      fmt::format("{} would fit", nearest(expert, model.experts, divides(model.experts))));
 }
 
 void check_tensor(const config::Model& model, std::int64_t tensor) {

@@ -25,10 +25,10 @@ struct TensorSpec {
   // Continues the matrix of the tensor before it: one product computes with both, so they lie one
   // behind the other without a gap and their gradients are complete together.
   bool joined = false;
-  bool looked_up = false;  // rows are taken, and no product is made with it
+  bool looked_up = false;    // rows are taken, and no product is made with it
   std::int64_t expert = -1;  // of the layer, whose it is; -1: it is every token's
-  // No optimizer moves it: the place of its gradient counts the tokens sent to each expert, by which
-  // it is moved after the step (Wang et al. 2024, "Auxiliary-Loss-Free Load Balancing").
+  // No optimizer moves it: the place of its gradient counts the tokens sent to each expert, by
+  // which it is moved after the step (Wang et al. 2024, "Auxiliary-Loss-Free Load Balancing").
   bool counts_load = false;
 
   std::int64_t elements() const;
@@ -69,8 +69,8 @@ struct TensorSpec {
 // `mixtral` (Jiang et al. 2024): llama, with these in place of ffn.gate, up and down (Hugging Face:
 // block_sparse_moe.gate and experts.E.w1, w3, w2):
 //   layers.I.ffn.router.weight               [experts, width]
-//   layers.I.ffn.router.bias                 [experts]             for the choice alone; counts_load
-//   layers.I.ffn.experts.E.gate.weight       [ffn_width, width]
+//   layers.I.ffn.router.bias                 [experts]             for the choice alone;
+//   counts_load layers.I.ffn.experts.E.gate.weight       [ffn_width, width]
 //   layers.I.ffn.experts.E.up.weight         [ffn_width, width]
 //   layers.I.ffn.experts.E.down.weight       [width, ffn_width]    residual
 //

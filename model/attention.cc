@@ -46,8 +46,8 @@ Attention::Attention(const config::Model& model, const std::string& layer,
       projection_(own_joined(parameters, {name() + ".query.weight", name() + ".key.weight",
                                           name() + ".value.weight"})),
       bias_(parameters.contains(name() + ".query.bias")
-                ? own_joined(parameters, {name() + ".query.bias", name() + ".key.bias",
-                                          name() + ".value.bias"})
+                ? own_joined(parameters,
+                             {name() + ".query.bias", name() + ".key.bias", name() + ".value.bias"})
                 : parallel::Parameter{}),
       output_(own(parameters, name() + ".output.weight")),
       positions_(kernels::rope_table(0, model.sequence_length, model.width / model.heads,

@@ -7,8 +7,9 @@
 namespace phalanx::model {
 
 // y = x + output(attention(rope(query(n)), rope(key(n)), value(n))), n = rms_norm(x): the first
-// half of a layer. Query, key and value have biases where the parameters hold some (`qwen_moe`). `layer` is "layers.I"; x and y [sequences, length, width], positions counted
-// from 0, length at most the model's sequence_length.
+// half of a layer. Query, key and value have biases where the parameters hold some (`qwen_moe`).
+// `layer` is "layers.I"; x and y [sequences, length, width], positions counted from 0, length at
+// most the model's sequence_length.
 class Attention : public parallel::Block {
  public:
   Attention(const config::Model& model, const std::string& layer,

@@ -18,8 +18,8 @@ class ExpertBalance {
  public:
   explicit ExpertBalance(const config::Model& model);
 
-  // The step's counts, summed over all ranks that count. They become zero: neither the gradient norm
-  // nor the optimizer, which then leaves the bias alone, takes them for a gradient.
+  // The step's counts, summed over all ranks that count. They become zero: neither the gradient
+  // norm nor the optimizer, which then leaves the bias alone, takes them for a gradient.
   void take(const std::string& bias, std::int64_t first, at::Tensor counts);
 
   // Moves a bias by the factor `bias_balancing` towards more tokens where the load taken was below

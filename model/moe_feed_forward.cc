@@ -156,9 +156,9 @@ at::Tensor MoeFeedForward::routed_backward_input(const at::Tensor& dy, at::Tenso
   auto dweights = at::empty_like(weights);
   dispatch_.round_trip(
       chunks, {[&](std::size_t c) {
-                 const auto gradients = kernels::add_rows_backward(
-                     tokens_of(dy, chunks[c]), results(saved, c), chunks[c].leaving,
-                     tokens_of(weights, chunks[c]));
+                 const auto gradients =
+                     kernels::add_rows_backward(tokens_of(dy, chunks[c]), results(saved, c),
+                                                chunks[c].leaving, tokens_of(weights, chunks[c]));
                  tokens_of(dweights, chunks[c]).copy_(gradients.dweights);
                  results(saved, c).reset();
                  return gradients.drows;

@@ -9,15 +9,15 @@
 
 namespace phalanx::model {
 
-// The second half of a layer as a mixture of experts: y = x + sum over the token's chosen experts of
-// weight * expert(n) + the shared expert's part, n = rms_norm(x); an expert is down(swiglu(gate(n),
-// up(n))). With `qwen_moe` all tokens share one more, whose output is multiplied by
-// sigmoid(shared_gate(n)) (Qwen Team 2024). `layer` is "layers.I"; x and y [sequences, length,
-// width], or with several ranks on the tensor axis this rank's run of the flattened tokens, [1,
-// tokens, width].
+// The second half of a layer as a mixture of experts: y = x + sum over the token's chosen experts
+// of weight * expert(n) + the shared expert's part, n = rms_norm(x); an expert is
+// down(swiglu(gate(n), up(n))). With `qwen_moe` all tokens share one more, whose output is
+// multiplied by sigmoid(shared_gate(n)) (Qwen Team 2024). `layer` is "layers.I"; x and y
+// [sequences, length, width], or with several ranks on the tensor axis this rank's run of the
+// flattened tokens, [1, tokens, width].
 //
-// `parameters` holds the experts that ExpertDispatch gives this rank of groups.expert, and no others
-// are needed; the ranks of the tensor axis do not divide them.
+// `parameters` holds the experts that ExpertDispatch gives this rank of groups.expert, and no
+// others are needed; the ranks of the tensor axis do not divide them.
 class MoeFeedForward : public parallel::Block {
  public:
   MoeFeedForward(const config::Model& model, const std::string& layer,

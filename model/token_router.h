@@ -10,11 +10,12 @@
 
 namespace phalanx::model {
 
-// Chooses the experts of each token in fp32 (fp64 where the model computes in it) and balances them,
-// by a loss and by a bias. The loss of a layer is, for every sequence of L tokens,
-//   balance_loss * experts * sum over e of f_e P_e,   f_e = choices of e / L,  P_e = mean probability
-// times L, as all losses are sums over tokens (Fedus et al. 2022, "Switch Transformers", equations 4
-// to 6, for top-k as Mixtral's; over each sequence as in DeepSeek-V3, so that no cut of the batch
+// Chooses the experts of each token in fp32 (fp64 where the model computes in it) and balances
+// them, by a loss and by a bias. The loss of a layer is, for every sequence of L tokens,
+//   balance_loss * experts * sum over e of f_e P_e,   f_e = choices of e / L,  P_e = mean
+//   probability
+// times L, as all losses are sums over tokens (Fedus et al. 2022, "Switch Transformers", equations
+// 4 to 6, for top-k as Mixtral's; over each sequence as in DeepSeek-V3, so that no cut of the batch
 // changes it).
 class TokenRouter {
  public:

@@ -44,9 +44,9 @@ class Transformer {
   // What the blocks add to it (balancing of experts), of the same micro-batch, before backward().
   double auxiliary_loss(const Activations& saved) const;
 
-  // Adds loss_scale (1 where blocks add losses) times the gradient of these losses to the parameters' gradients, from the
-  // head down to the embedding, frees each block's activations when they have served, and reports
-  // each tensor.
+  // Adds loss_scale (1 where blocks add losses) times the gradient of these losses to the
+  // parameters' gradients, from the head down to the embedding, frees each block's activations when
+  // they have served, and reports each tensor.
   void backward(Activations& saved, const GradientReady& ready, double loss_scale = 1) const;
 
   // forward's loss without keeping anything.

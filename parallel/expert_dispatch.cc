@@ -35,8 +35,8 @@ std::pair<std::int64_t, std::int64_t> bounds(std::int64_t tokens, std::int64_t i
 
 // The local expert of every row that arrives, by the rank it comes from: [rows, 1].
 at::Tensor experts_of(const std::int64_t* rows, std::int64_t ranks, std::int64_t experts) {
-  auto labels = at::empty({std::accumulate(rows, rows + ranks * experts, std::int64_t{0}), 1},
-                          at::kLong);
+  auto labels =
+      at::empty({std::accumulate(rows, rows + ranks * experts, std::int64_t{0}), 1}, at::kLong);
   auto* label = labels.mutable_data_ptr<std::int64_t>();
   for (std::int64_t i = 0; i < ranks * experts; ++i)
     label = std::fill_n(label, rows[i], i % experts);
@@ -68,9 +68,9 @@ ExpertDispatch::ExpertDispatch(std::shared_ptr<comm::Group> group, std::int64_t 
 }
 
 std::int64_t ExpertDispatch::chunk_count(std::int64_t tokens) const {
-  std::int64_t chunks = std::max<std::int64_t>(
-      {1, (tokens + chunk_tokens_ - 1) / chunk_tokens_,
-       std::min(kChunksWorthHiding, tokens / kTokensWorthAChunk)});
+  std::int64_t chunks =
+      std::max<std::int64_t>({1, (tokens + chunk_tokens_ - 1) / chunk_tokens_,
+                              std::min(kChunksWorthHiding, tokens / kTokensWorthAChunk)});
   group_->all_reduce({&chunks, 1, comm::ElementType::kInt64}, comm::Reduction::kMax).wait();
   return chunks;
 }
@@ -140,8 +140,8 @@ void ExpertDispatch::round_trip(const std::vector<Chunk>& chunks, const Passes& 
   for (std::size_t c = 0; c < chunks.size(); ++c) {
     Flight arriving = std::exchange(there, {});
     if (c + 1 < chunks.size()) there = leave(c + 1);
-    const auto results = by_rank(
-        chunks[c], passes.compute(c, by_expert(chunks[c], arriving.land())));
+    const auto results =
+        by_rank(chunks[c], passes.compute(c, by_expert(chunks[c], arriving.land())));
     if (c > 0) passes.take(c - 1, back.land());
     back = depart(results, chunks[c].arrived, chunks[c].sent);
   }

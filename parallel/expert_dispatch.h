@@ -18,8 +18,9 @@ namespace phalanx::parallel {
 //
 // Tokens go in chunks of at most `chunk_tokens`, so that what is in flight has a bound, and in
 // several where they are enough: while the experts compute one chunk, the rows of the next and the
-// results of the one before are on their way. Rows of an expert come in the order of chunk, rank, token: sums over them do not depend on
-// timing. Without a group all experts are here, and nothing is copied or cut.
+// results of the one before are on their way. Rows of an expert come in the order of chunk, rank,
+// token: sums over them do not depend on timing. Without a group all experts are here, and nothing
+// is copied or cut.
 class ExpertDispatch {
  public:
   static constexpr std::int64_t kChunkTokens = 1024;
@@ -49,8 +50,8 @@ class ExpertDispatch {
 
   // For each chunk: send() gives the rows that leave, in the order of chunk.leaving; compute() gets
   // those that have arrived, by expert as chunk.rows() says, and returns as many; take() gets the
-  // results back in the order of chunk.leaving. `meanwhile`, which may be left out, is called before
-  // the first compute(), while the first rows are on their way. Throws CommError.
+  // results back in the order of chunk.leaving. `meanwhile`, which may be left out, is called
+  // before the first compute(), while the first rows are on their way. Throws CommError.
   struct Passes {
     std::function<at::Tensor(std::size_t chunk)> send;
     std::function<at::Tensor(std::size_t chunk, const at::Tensor& rows)> compute;

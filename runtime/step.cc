@@ -119,8 +119,11 @@ double Stepper::accumulate_gradients(const std::vector<NumberedMicroBatch>& batc
 Stepper::Commit Stepper::commit(double local_loss, const std::vector<NumberedMicroBatch>& batches,
                                 const Wishes& wishes) {
   const auto own = own_part(gradients_.flat(), group_->size(), group_->rank());
-  const double mine[] = {local_loss, static_cast<double>(token_count(batches)),
-                         kernels::squared_norm(own), balance_loss_, wishes.stop ? 1.0 : 0.0,
+  const double mine[] = {local_loss,
+                         static_cast<double>(token_count(batches)),
+                         kernels::squared_norm(own),
+                         balance_loss_,
+                         wishes.stop ? 1.0 : 0.0,
                          wishes.trace ? 1.0 : 0.0};
   const auto sums = sum_over(*group_, mine);
   return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]};

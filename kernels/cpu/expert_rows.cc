@@ -83,7 +83,8 @@ at::Tensor gathered(const at::Tensor& x, std::int64_t count, const At& at) {
   for_activation_type(x, [&]<class T>(T) {
     const T* from = x.const_data_ptr<T>();
     T* to = y.mutable_data_ptr<T>();
-    for (std::int64_t i = 0; i < count; ++i) std::copy_n(from + at(i) * width, width, to + i * width);
+    for (std::int64_t i = 0; i < count; ++i)
+      std::copy_n(from + at(i) * width, width, to + i * width);
   });
   return y;
 }
@@ -154,10 +155,10 @@ RowGradients add_rows_backward(const at::Tensor& dy, const at::Tensor& rows,
     const auto* weight = weights.const_data_ptr<Wide<T>>();
     auto* dweight = gradients.dweights.mutable_data_ptr<Wide<T>>();
     for (std::int64_t r = 0; r < order.count(); ++r)
-      dweight[choice[r]] = run_backward(
-          dy.const_data_ptr<T>() + choice[r] / order.chosen * width,
-          rows.const_data_ptr<T>() + r * width, weight[choice[r]], width,
-          gradients.drows.template mutable_data_ptr<T>() + r * width);
+      dweight[choice[r]] =
+          run_backward(dy.const_data_ptr<T>() + choice[r] / order.chosen * width,
+                       rows.const_data_ptr<T>() + r * width, weight[choice[r]], width,
+                       gradients.drows.template mutable_data_ptr<T>() + r * width);
   });
   return gradients;
 }

@@ -58,11 +58,12 @@ TEST(Rules, AskOfExpertsWhatThePresetNeeds) {
       ElementsAre(broken("model.experts", "expected at least 1 with the preset mixtral, found 0",
                          "how many experts")));
   EXPECT_THAT(folder.problems(kSmallest, {mixtral[0], mixtral[1], "model.experts_per_token=9"}),
-              ElementsAre(broken("model.experts_per_token", "expected 1 to model.experts = 8, found 9",
-                                 "each token")));
-  EXPECT_THAT(folder.problems(kSmallest, {mixtral[0], mixtral[1], mixtral[2], "model.expert_width=9"}),
-              ElementsAre(broken("model.expert_width", "expected none with the preset mixtral",
-                                 "model.ffn_width is the width of its experts")));
+              ElementsAre(broken("model.experts_per_token",
+                                 "expected 1 to model.experts = 8, found 9", "each token")));
+  EXPECT_THAT(
+      folder.problems(kSmallest, {mixtral[0], mixtral[1], mixtral[2], "model.expert_width=9"}),
+      ElementsAre(broken("model.expert_width", "expected none with the preset mixtral",
+                         "model.ffn_width is the width of its experts")));
   EXPECT_THAT(folder.problems(kSmallest, {"model.preset=qwen_moe", mixtral[1], mixtral[2]}),
               ElementsAre(broken("model.expert_width", "expected at least 1", "shared one")));
   EXPECT_THAT(folder.problems(kSmallest, {mixtral[0], mixtral[1], mixtral[2], "model.width=252"}),

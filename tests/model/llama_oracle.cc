@@ -68,9 +68,7 @@ at::Tensor oracle_logits(const config::Model& model,
     };
     const auto h = norm(x, weight("attention_norm"), model.norm_epsilon);
     const auto heads_of = [&](const std::string& name) {
-      return linear(h, "attention." + name)
-          .view({n, length, -1, head_width})
-          .transpose(1, 2);
+      return linear(h, "attention." + name).view({n, length, -1, head_width}).transpose(1, 2);
     };
     const auto group = model.heads / model.kv_heads;
     const auto q = rotate(heads_of("query"), model.rope_theta);
@@ -83,9 +81,9 @@ at::Tensor oracle_logits(const config::Model& model,
                        weight("attention.output").t());
 
     const auto f = norm(x, weight("ffn_norm"), model.norm_epsilon);
-    x = x + (model.experts == 0 ? swiglu(f, "ffn.", weight)
-                                : mixture(model, f, weight, weights.at(layer + "ffn.router.bias"),
-                                          balancing));
+    x = x + (model.experts == 0
+                 ? swiglu(f, "ffn.", weight)
+                 : mixture(model, f, weight, weights.at(layer + "ffn.router.bias"), balancing));
   }
   if (balance != nullptr) *balance = balancing;
   return at::matmul(norm(x, weights.at("norm.weight"), model.norm_epsilon),

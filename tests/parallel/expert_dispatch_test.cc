@@ -30,26 +30,25 @@ void expect_every_row_at_its_expert_and_back(const ExpertDispatch& dispatch,
   const auto x = (at::arange(tokens, at::kDouble) * 0.5).unsqueeze(1).expand({tokens, kWidth});
   auto sum = at::zeros({tokens, kWidth}, at::kDouble);
   dispatch.round_trip(
-      chunks, {[&](std::size_t c) {
-                 return kernels::rows_of_tokens(
-                     x.narrow(0, chunks[c].first, chunks[c].tokens).contiguous(),
-                     chunks[c].leaving);
-               },
-               [&](std::size_t c, const at::Tensor& rows) {
-                 auto results = rows.clone();
-                 std::int64_t row = 0;
-                 for (std::size_t e = 0; e < chunks[c].rows().size(); ++e)
-                   for (std::int64_t i = 0; i < chunks[c].rows()[e]; ++i)
-                     results[row++].add_(
-                         1000.0 * static_cast<double>(
-                                      dispatch.first_expert() + static_cast<std::int64_t>(e) + 1));
-                 EXPECT_EQ(row, rows.size(0));
-                 return results;
-               },
-               [&](std::size_t c, const at::Tensor& rows) {
-                 kernels::add_rows(rows, chunks[c].leaving, {},
-                                   sum.narrow(0, chunks[c].first, chunks[c].tokens));
-               }});
+      chunks,
+      {[&](std::size_t c) {
+         return kernels::rows_of_tokens(x.narrow(0, chunks[c].first, chunks[c].tokens).contiguous(),
+                                        chunks[c].leaving);
+       },
+       [&](std::size_t c, const at::Tensor& rows) {
+         auto results = rows.clone();
+         std::int64_t row = 0;
+         for (std::size_t e = 0; e < chunks[c].rows().size(); ++e)
+           for (std::int64_t i = 0; i < chunks[c].rows()[e]; ++i)
+             results[row++].add_(1000.0 * static_cast<double>(dispatch.first_expert() +
+                                                              static_cast<std::int64_t>(e) + 1));
+         EXPECT_EQ(row, rows.size(0));
+         return results;
+       },
+       [&](std::size_t c, const at::Tensor& rows) {
+         kernels::add_rows(rows, chunks[c].leaving, {},
+                           sum.narrow(0, chunks[c].first, chunks[c].tokens));
+       }});
   const auto expected = x * kChosen + 1000.0 * (chosen + 1).sum(1, true).to(at::kDouble);
   EXPECT_TRUE(at::equal(sum, expected)) << "rank with expert " << dispatch.first_expert();
 }

@@ -102,9 +102,9 @@ void expect_as_on_one_rank(const std::string& preset, int ranks, const at::Tenso
     const auto whole = parameters_with(model, bias), apart = parameters_with(model, bias);
     const auto expected = run(MoeFeedForward(model, kLayer, whole), x, dy);
     const auto mine = held(model, apart, ranks, group->rank());
-    const auto found = run(MoeFeedForward(model, kLayer, mine, {nullptr, nullptr, group},
-                                          chunk_tokens),
-                           x.narrow(0, own.first, own.count), dy.narrow(0, own.first, own.count));
+    const auto found =
+        run(MoeFeedForward(model, kLayer, mine, {nullptr, nullptr, group}, chunk_tokens),
+            x.narrow(0, own.first, own.count), dy.narrow(0, own.first, own.count));
     expect_near(found.y, expected.y.narrow(0, own.first, own.count), "y");
     expect_near(found.dx, expected.dx.narrow(0, own.first, own.count), "dx");
     expect_sum_over(*group, at::scalar_tensor(found.auxiliary, at::kDouble),
@@ -131,12 +131,12 @@ TEST_P(ExpertParallel, IsTheSameMixtureAsOnOneRank) {
                               chunk_tokens);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Loads, ExpertParallel,
-    testing::Values(Load{"Even", {0, 0, 0, 0, 0, 0, 0, 0}},
-                    Load{"AllTokensToExpert5AndNoneToExpert2", {0, 0, -3, 0, 0, 3, 0, 0}},
-                    Load{"AllTokensToTheFirstRank", {4, 3, 0, 0, 0, 0, 0, 0}}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Loads, ExpertParallel,
+                         testing::Values(Load{"Even", {0, 0, 0, 0, 0, 0, 0, 0}},
+                                         Load{"AllTokensToExpert5AndNoneToExpert2",
+                                              {0, 0, -3, 0, 0, 3, 0, 0}},
+                                         Load{"AllTokensToTheFirstRank", {4, 3, 0, 0, 0, 0, 0, 0}}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 TEST(ExpertParallel, RepeatsBitForBit) {
   on_ranks(4, 2, [&](const std::shared_ptr<comm::Group>& group) {

@@ -17,8 +17,8 @@
 
 namespace phalanx::parallel::test {
 
-// Runs `body` in `ranks` processes, `ranks_per_node` of them on each node, that form one group. What
-// a body expects in vain, or throws, fails the test. The calling process has one thread.
+// Runs `body` in `ranks` processes, `ranks_per_node` of them on each node, that form one group.
+// What a body expects in vain, or throws, fails the test. The calling process has one thread.
 inline void on_ranks(int ranks, int ranks_per_node,
                      const std::function<void(const std::shared_ptr<comm::Group>&)>& body) {
   std::vector<std::unique_ptr<comm::Listener>> listeners;
@@ -29,15 +29,15 @@ inline void on_ranks(int ranks, int ranks_per_node,
   membership.deadline = std::chrono::seconds(60);
   for (int rank = 0; rank < ranks; ++rank) {
     listeners.push_back(std::make_unique<comm::Listener>("127.0.0.1"));
-    membership.peers.push_back({rank, rank / ranks_per_node, "127.0.0.1", listeners.back()->port()});
+    membership.peers.push_back(
+        {rank, rank / ranks_per_node, "127.0.0.1", listeners.back()->port()});
     if (rank % ranks_per_node == 0)
       memories.push_back(
           create_memory_file("test", comm::node_memory_bytes(ranks_per_node, 64 << 20)));
   }
   const auto run = [&](int rank) {
     membership.rank = rank;
-    membership.node_memory =
-        memories[static_cast<std::size_t>(rank / ranks_per_node)].duplicate();
+    membership.node_memory = memories[static_cast<std::size_t>(rank / ranks_per_node)].duplicate();
     const auto communicator = comm::make_native_communicator(
         std::move(membership), *listeners[static_cast<std::size_t>(rank)]);
     std::vector<int> all(static_cast<std::size_t>(ranks));
