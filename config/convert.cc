@@ -39,7 +39,6 @@ void to_schema(const Model& from, schema::Model& to) {
   to.set_experts(from.experts);
   to.set_experts_per_token(from.experts_per_token);
   to.set_expert_width(from.expert_width);
-  if (from.experts == 0) return;
   to.mutable_router()->set_weights(from.router.weights);
   to.mutable_router()->set_balance_loss(from.router.balance_loss);
   to.mutable_router()->set_bias_balancing(from.router.bias_balancing);

@@ -15,6 +15,8 @@ struct Router {
   std::string weights = "preset";
   double balance_loss = 0.01;
   double bias_balancing = 0;
+
+  bool operator==(const Router&) const = default;
 };
 
 struct Model {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <utility>
 
 #include "config/wording.h"
 
@@ -19,9 +20,6 @@ class Rules {
     return std::none_of(paths.begin(), paths.end(),
                         [&](const auto& path) { return findings_.has_problem(path); });
   }
-
-  // Whether the job says anything of the key.
-  bool written(const std::string& path) const { return findings_.find(path) != nullptr; }
 
   void report(const std::string& path, std::string message, std::string help) {
     const auto* place = findings_.find(path);
@@ -63,8 +61,13 @@ void check_gpt2(const Model& model, Rules& rules) {
 
 // The keys of experts, where there are none.
 void check_dense(const Model& model, Rules& rules) {
-  for (const auto* key : {"experts", "experts_per_token", "expert_width", "router"})
-    if (const auto path = std::string("model.") + key; rules.written(path))
+  const std::pair<std::string, bool> keys[] = {
+      {"model.experts", model.experts != 0},
+      {"model.experts_per_token", model.experts_per_token != 0},
+      {"model.expert_width", model.expert_width != 0},
+      {"model.router", model.router != Router()}};
+  for (const auto& [path, used] : keys)
+    if (used && rules.known({path}))
       rules.report(path, "expected none with the preset " + model.preset + ", which has no experts",
                    "leave the key out, or choose `preset: mixtral` or `qwen_moe`");
 }
@@ -86,7 +89,7 @@ void check_experts(const Model& model, Rules& rules) {
   if (has_own_width && model.expert_width == 0)
     rules.report("model.expert_width", "expected at least 1 with the preset qwen_moe, found 0",
                  "the width of a routed expert; model.ffn_width is that of the shared one");
-  else if (!has_own_width && rules.written("model.expert_width"))
+  else if (!has_own_width && model.expert_width != 0)
     rules.report("model.expert_width", "expected none with the preset " + model.preset,
                  "leave the key out: model.ffn_width is the width of its experts");
 }
