@@ -13,11 +13,14 @@ RankBatch share(std::int64_t global_batch, std::int64_t ranks, std::int64_t rank
   return {rank * each + std::min(rank, more), each + (rank < more ? 1 : 0)};
 }
 
-std::vector<RankBatch> micro_batches(const RankBatch& share, std::int64_t micro_batch) {
-  check(micro_batch >= 1, "a micro-batch has at least one sample");
+std::vector<RankBatch> micro_batches(const RankBatch& share, std::int64_t micro_batch,
+                                     std::int64_t most) {
+  check(micro_batch >= 1 && share.count <= most, "a micro-batch has at least one sample");
   std::vector<RankBatch> parts;
-  for (std::int64_t done = 0; done < share.count; done += micro_batch)
+  for (std::int64_t first = 0; first < most; first += micro_batch) {
+    const auto done = std::min(first, share.count);
     parts.push_back({share.first + done, std::min(micro_batch, share.count - done)});
+  }
   return parts;
 }
 

@@ -21,7 +21,10 @@ struct RankBatch {
 RankBatch share(std::int64_t global_batch, std::int64_t ranks, std::int64_t rank);
 
 // `share` cut, in order, into micro-batches of `micro_batch` samples, the last with what is left.
-std::vector<RankBatch> micro_batches(const RankBatch& share, std::int64_t micro_batch);
+// There are as many as a share of `most` samples has, so that all ranks have the same number: those
+// too many are empty.
+std::vector<RankBatch> micro_batches(const RankBatch& share, std::int64_t micro_batch,
+                                     std::int64_t most);
 
 // The sequences of a token file as tensors' contents. Owns the file.
 class Batches {

@@ -10,4 +10,17 @@ namespace phalanx::kernels {
 // [0, vocab).
 double cross_entropy(at::Tensor& logits, const at::Tensor& targets);
 
+// The same where ranks hold parts of the vocabulary (Shoeybi et al. 2019): `logits` [tokens, words]
+// are those of words [first_word, first_word + words), and targets may be any word. Between the
+// three the caller takes the largest, then the sums, over all parts. All are of the type that
+// logits are accumulated in.
+at::Tensor largest_logits(const at::Tensor& logits);  // [tokens]
+// [2, tokens]: the sum of exp(logit - largest), and target's logit - largest where it is here, else
+// 0.
+at::Tensor exponential_sums(const at::Tensor& logits, const at::Tensor& targets,
+                            std::int64_t first_word, const at::Tensor& largest);
+// `logits` become their gradient; returns the loss of all tokens.
+double cross_entropy_of_part(at::Tensor& logits, const at::Tensor& targets, std::int64_t first_word,
+                             const at::Tensor& largest, const at::Tensor& sums);
+
 }  // namespace phalanx::kernels

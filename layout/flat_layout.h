@@ -17,18 +17,4 @@ struct FlatLayout {
 };
 FlatLayout flat_layout(const std::vector<TensorSpec>& specs);
 
-// A run of neighbouring tensors whose gradients are reduced together.
-struct Bucket {
-  std::size_t first = 0, count = 0;       // tensors [first, first + count)
-  std::int64_t offset = 0, elements = 0;  // of the flat buffer, padding included
-};
-
-// Cuts the tensors between themselves into buckets of about `target_bytes` of fp32, in the order in
-// which a backward pass completes them: the last tensors first. Joined tensors share a bucket.
-std::vector<Bucket> gradient_buckets(const std::vector<TensorSpec>& specs,
-                                     std::int64_t target_bytes);
-
-// Memory that a rank registers with its communicator: the flat gradients and small vectors.
-std::uint64_t registered_bytes(const std::vector<TensorSpec>& specs);
-
 }  // namespace phalanx::layout

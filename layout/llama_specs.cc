@@ -14,27 +14,37 @@ std::vector<TensorSpec> llama_specs(const config::Model& model) {
                           Init init = Init::kNormal) {
     specs.push_back({name, {rows, columns}, init, true});
   };
-  const auto joined = [&](const std::string& name, std::int64_t rows, std::int64_t columns) {
-    matrix(name, rows, columns);
-    specs.back().joined = true;
+  const auto split = [&](Split split, std::int64_t units) {
+    specs.back().split = split;
+    specs.back().units = units;
   };
+  const auto join = [&] { specs.back().joined = true; };
 
   matrix("embedding.weight", model.vocab_size, model.width);
   specs.back().looked_up = true;
+  split(Split::kRows, model.vocab_size);
   for (std::int64_t i = 0; i < model.layers; ++i) {
     const std::string layer = "layers." + std::to_string(i) + ".";
     norm(layer + "attention_norm.weight");
     matrix(layer + "attention.query.weight", query_width, model.width);
-    joined(layer + "attention.key.weight", kv_width, model.width);
-    joined(layer + "attention.value.weight", kv_width, model.width);
+    split(Split::kRows, model.heads);
+    matrix(layer + "attention.key.weight", kv_width, model.width), join();
+    split(Split::kRows, model.kv_heads);
+    matrix(layer + "attention.value.weight", kv_width, model.width), join();
+    split(Split::kRows, model.kv_heads);
     matrix(layer + "attention.output.weight", model.width, query_width, Init::kResidualNormal);
+    split(Split::kColumns, model.heads);
     norm(layer + "ffn_norm.weight");
     matrix(layer + "ffn.gate.weight", model.ffn_width, model.width);
-    joined(layer + "ffn.up.weight", model.ffn_width, model.width);
+    split(Split::kRows, model.ffn_width);
+    matrix(layer + "ffn.up.weight", model.ffn_width, model.width), join();
+    split(Split::kRows, model.ffn_width);
     matrix(layer + "ffn.down.weight", model.width, model.ffn_width, Init::kResidualNormal);
+    split(Split::kColumns, model.ffn_width);
   }
   norm("norm.weight");
   matrix("head.weight", model.vocab_size, model.width);
+  split(Split::kRows, model.vocab_size);
   return specs;
 }
 

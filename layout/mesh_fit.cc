@@ -91,7 +91,7 @@ void check_tensor(const config::Model& model, std::int64_t tensor) {
   const auto heads_fit = [&](std::int64_t ranks) {
     return model.heads % ranks == 0 &&
            (model.kv_heads % ranks == 0 || ranks % model.kv_heads == 0) &&
-           model.ffn_width % ranks == 0;
+           (model.experts > 0 || model.ffn_width % ranks == 0);
   };
   if (heads_fit(tensor)) return;
   throw LayoutError(

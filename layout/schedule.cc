@@ -58,17 +58,15 @@ std::string text(const Operation& operation) {
                      operation.chunk);
 }
 
-int Schedule::stage(int rank, int chunk) const {
-  if (placement == Placement::kV && chunk == 1) return 2 * rank_count() - 1 - rank;
-  return chunk * rank_count() + rank;
+int StageMap::stage(int rank, int chunk) const {
+  if (placement == Placement::kV && chunk == 1) return 2 * ranks - 1 - rank;
+  return chunk * ranks + rank;
 }
 
-int Schedule::rank_of(int stage) const {
-  if (placement == Placement::kV && stage >= rank_count()) return 2 * rank_count() - 1 - stage;
-  return stage % rank_count();
+int StageMap::rank_of(int stage) const {
+  if (placement == Placement::kV && stage >= ranks) return 2 * ranks - 1 - stage;
+  return stage % ranks;
 }
-
-int Schedule::chunk_of(int stage) const { return stage / rank_count(); }
 
 int Schedule::peer(int rank, const Operation& operation) const {
   const bool next = operation.kind == OperationKind::kSendActivation ||

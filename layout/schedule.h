@@ -45,6 +45,18 @@ enum class Placement : std::uint8_t {
   kV,     // two chunks: there and back, rank r has stages r and 2 * ranks - 1 - r
 };
 
+// Where the stages of a pipeline are.
+struct StageMap {
+  Placement placement = Placement::kLoop;
+  int ranks = 1;   // of the pipeline
+  int chunks = 1;  // of each rank
+
+  int stages() const { return ranks * chunks; }
+  int stage(int rank, int chunk) const;
+  int rank_of(int stage) const;
+  int chunk_of(int stage) const { return stage / ranks; }
+};
+
 // How a data-parallel group holds parameters and gradients of a chunk: ZeRO as seen by a schedule.
 enum class ParameterPolicy : std::uint8_t {
   kResident,     // on every rank: no gather, no free
@@ -72,10 +84,11 @@ struct Schedule {
   std::vector<bool> recomputed;  // by stage
 
   int rank_count() const { return static_cast<int>(ranks.size()); }
-  int stages() const { return rank_count() * chunks; }
-  int stage(int rank, int chunk) const;
-  int rank_of(int stage) const;
-  int chunk_of(int stage) const;
+  StageMap map() const { return {placement, rank_count(), chunks}; }
+  int stages() const { return map().stages(); }
+  int stage(int rank, int chunk) const { return map().stage(rank, chunk); }
+  int rank_of(int stage) const { return map().rank_of(stage); }
+  int chunk_of(int stage) const { return map().chunk_of(stage); }
   // The rank that a send goes to or a receive comes from.
   int peer(int rank, const Operation& operation) const;
   // Whether the stage `step` (1 or -1) away from this chunk's is on another rank.

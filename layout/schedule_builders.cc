@@ -27,6 +27,7 @@ constexpr std::array kRows{
     Row{ScheduleKind::kZbH2, "", "ZB-H2", Placement::kLoop, 1, 1},
     Row{ScheduleKind::kZbV, "zb_v", "ZB-V", Placement::kV, 2, 2},
     Row{ScheduleKind::kDualPipeV, "dualpipe_v", "DualPipeV", Placement::kV, 2, 2},
+    Row{ScheduleKind::kNoPipeline, "", "no pipeline", Placement::kLoop, 1, 0},
 };
 
 const Row& row(ScheduleKind kind) {
@@ -68,6 +69,8 @@ std::vector<Operation> passes_of(ScheduleKind kind, const PipelineShape& shape, 
       return schedules::zb_v(shape, rank);
     case ScheduleKind::kDualPipeV:
       return schedules::dualpipe_v(shape, rank);
+    case ScheduleKind::kNoPipeline:
+      return schedules::no_pipeline(shape);
   }
   return {};
 }
@@ -102,6 +105,18 @@ ScheduleKind schedule_kind(std::string_view job_name) {
       fmt::format("parallel.schedule: expected one of {}, found {}", fmt::join(names, ", "),
                   job_name),
       near.empty() ? "1f1b fits every pipeline" : fmt::format("did you mean `{}`?", near));
+}
+
+Placement placement(ScheduleKind kind) { return row(kind).placement; }
+
+Schedule build_forward_schedule(Placement placement, const PipelineShape& shape) {
+  auto schedule = build_schedule(ScheduleKind::kGPipe, shape);
+  schedule.name = "forward only";
+  schedule.placement = placement;
+  for (auto& passes : schedule.ranks)
+    std::erase_if(passes,
+                  [](const Operation& operation) { return is_backward(operation.kind); });
+  return schedule;
 }
 
 Schedule build_schedule(ScheduleKind kind, const PipelineShape& shape) {

@@ -18,8 +18,9 @@ enum class ScheduleKind : std::uint8_t {
   kZbH2,  // for the simulator: it keeps up to twice the activations of 1F1B, so no job runs it
   kZbV,
   kDualPipeV,
+  kNoPipeline,  // of a single rank
 };
-// As a job names it, "1f1b"; ZB-H2 is no job's.
+// As a job names it, "1f1b"; ZB-H2 is no job's, and no pipeline goes without saying.
 const char* job_name(ScheduleKind kind);
 // The other way round. Throws LayoutError with the nearest name.
 ScheduleKind schedule_kind(std::string_view job_name);
@@ -36,12 +37,19 @@ struct PipelineShape {
 // nearest that works, for a number of chunks that the schedule does not have.
 Schedule build_schedule(ScheduleKind kind, const PipelineShape& shape);
 
+// The forward passes alone, as validation runs them: all micro-batches chunk by chunk.
+Schedule build_forward_schedule(Placement placement, const PipelineShape& shape);
+Placement placement(ScheduleKind kind);
+
 // One rank's passes, without regard to what shape.micro_batches is a multiple of.
 namespace schedules {
 
 // All forwards, then all backwards (Huang et al. 2018, "GPipe"); with several chunks, chunk by
 // chunk (Lamy-Poirier 2022, "Breadth-First Pipeline Parallelism").
 std::vector<Operation> gpipe(const PipelineShape& shape);
+
+// Micro-batch by micro-batch, each forward through all chunks and back: the order of a single rank.
+std::vector<Operation> no_pipeline(const PipelineShape& shape);
 
 // As many forwards as keep the stages behind busy, then one forward and one backward in turn
 // (Narayanan et al. 2019, "PipeDream"; with a flush 2020).

@@ -62,7 +62,7 @@ std::vector<StageLayers> split_layers(std::int64_t layers, int stages, const Par
   };
   for (auto stage = split.size(); stage-- > 0;) {
     const auto begin = best[stage + 1][end].last_begins;
-    split[stage] = {layer_at(begin), layer_at(end)};
+    split[stage] = {layer_at(begin), layer_at(end), begin == 0, end == parts};
     end = begin;
   }
   return split;

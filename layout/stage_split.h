@@ -9,6 +9,7 @@ namespace phalanx::layout {
 // norm and head if it is the last.
 struct StageLayers {
   std::int64_t first = 0, last = 0;
+  bool embedding = false, head = false;
 
   bool operator==(const StageLayers&) const = default;
 };

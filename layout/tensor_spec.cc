@@ -20,6 +20,13 @@ constexpr Preset kPresets[] = {{"llama", llama_specs},
                                {"mixtral", mixtral_specs},
                                {"qwen_moe", qwen_moe_specs}};
 
+// By its name: what is not in a layer comes before all of them or behind.
+std::int64_t layer_of(const std::string& name, std::int64_t layers) {
+  const std::string prefix = "layers.";
+  if (name.starts_with(prefix)) return std::stoll(name.substr(prefix.size()));
+  return name.starts_with("embedding.") || name.starts_with("position.") ? -1 : layers;
+}
+
 }  // namespace
 
 std::int64_t TensorSpec::elements() const {
@@ -29,7 +36,9 @@ std::int64_t TensorSpec::elements() const {
 std::vector<TensorSpec> tensor_specs(const config::Model& model) {
   const auto preset = std::ranges::find(kPresets, model.preset, &Preset::name);
   check(preset != std::end(kPresets), "layout: no preset " + model.preset);
-  return preset->specs(model);
+  auto specs = preset->specs(model);
+  for (auto& spec : specs) spec.layer = layer_of(spec.name, model.layers);
+  return specs;
 }
 
 std::int64_t parameter_count(const std::vector<TensorSpec>& specs) {

@@ -16,6 +16,14 @@ enum class Init {
   kZeros,
 };
 
+// How tensor-parallel ranks divide a tensor (Shoeybi et al. 2019, "Megatron-LM"). What they do not
+// divide each of them holds whole and computes with for its own tokens (Korthikanti et al. 2022).
+enum class Split : std::uint8_t {
+  kNone,
+  kRows,     // outputs of a linear (column-parallel there, for it writes weights transposed); words
+  kColumns,  // inputs of a linear
+};
+
 // One named parameter of the unpartitioned model: everything that is known of it without a process.
 struct TensorSpec {
   std::string name;                 // canonical, e.g. "layers.3.attention.query.weight"
@@ -25,8 +33,14 @@ struct TensorSpec {
   // Continues the matrix of the tensor before it: one product computes with both, so they lie one
   // behind the other without a gap and their gradients are complete together.
   bool joined = false;
-  bool looked_up = false;    // rows are taken, and no product is made with it
-  std::int64_t expert = -1;  // of the layer, whose it is; -1: it is every token's
+  bool looked_up = false;  // rows are taken, and no product is made with it
+  Split split = Split::kNone;
+  std::int64_t units = 0;   // that the divided dimension consists of and that stay whole: heads,
+                            // channels, words. Fewer units than ranks are held by several each.
+  bool tied = false;        // the head's product is made with it too
+  std::int64_t layer = -1;  // that computes with it; -1: the embedding, model.layers: the head
+  std::int64_t expert = -1;  // of the layer, whose it is, and that ranks of the expert axis divide;
+                             // -1: it is every token's
   // No optimizer moves it: the place of its gradient counts the tokens sent to each expert, by
   // which it is moved after the step (Wang et al. 2024, "Auxiliary-Loss-Free Load Balancing").
   bool counts_load = false;

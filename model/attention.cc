@@ -1,5 +1,9 @@
 #include "model/attention.h"
 
+#include <ATen/ops/cat.h>
+
+#include <algorithm>
+
 #include "kernels/attention.h"
 #include "kernels/bias.h"
 #include "kernels/linear.h"
@@ -18,7 +22,7 @@ enum Slot {
   kLogSumExp,
   kNormed,  // from backward_input on
   kNormGradient,
-  kOutputGradient,
+  kOutputGradient,  // of all tokens
   kSlots
 };
 
@@ -35,28 +39,36 @@ Parts parts_of(const at::Tensor& projected, kernels::HeadCounts heads) {
           projected.narrow(2, query + key, key), projected.narrow(2, 0, query + key)};
 }
 
+at::Tensor joined(const std::vector<parallel::Parameter>& biases) {
+  if (biases.size() == 1) return biases.front().value;
+  std::vector<at::Tensor> values;
+  for (const auto& bias : biases) values.push_back(bias.value);
+  return at::cat(values);
+}
+
 }  // namespace
 
 Attention::Attention(const config::Model& model, const std::string& layer,
-                     const parallel::Parameters& parameters)
+                     const parallel::Parameters& parameters, const parallel::AxisGroups& groups)
     : Block(layer + ".attention"),
-      heads_{model.heads, model.kv_heads},
+      axis_(groups.tensor, model.sequence_length),
+      heads_{model.heads / axis_.size(), std::max<std::int64_t>(1, model.kv_heads / axis_.size())},
       epsilon_(model.norm_epsilon),
       norm_(own(parameters, layer + ".attention_norm.weight")),
-      projection_(own_joined(parameters, {name() + ".query.weight", name() + ".key.weight",
-                                          name() + ".value.weight"})),
-      bias_(parameters.contains(name() + ".query.bias")
-                ? own_joined(parameters,
-                             {name() + ".query.bias", name() + ".key.bias", name() + ".value.bias"})
-                : parallel::Parameter{}),
+      projection_(axis_, own_joined(parameters, {name() + ".query.weight", name() + ".key.weight",
+                                                 name() + ".value.weight"})),
+      biases_(parameters.contains(name() + ".query.bias")
+                  ? own_joined(parameters, {name() + ".query.bias", name() + ".key.bias",
+                                            name() + ".value.bias"})
+                  : std::vector<parallel::Parameter>()),
       output_(own(parameters, name() + ".output.weight")),
       positions_(kernels::rope_table(0, model.sequence_length, model.width / model.heads,
                                      model.rope_theta, norm_.value.scalar_type())) {}
 
 at::Tensor Attention::forward(const at::Tensor& x, parallel::Saved& saved) const {
   const auto normed = kernels::rms_norm(x, norm_.value, epsilon_);
-  auto projected = kernels::linear(normed.y, projection_.value);
-  if (bias_.value.defined()) kernels::add_bias(projected, bias_.value);
+  auto projected = projection_.forward(normed.y);
+  if (!biases_.empty()) kernels::add_bias(projected, joined(biases_));
   auto parts = parts_of(projected, heads_);
   kernels::rope(parts.turned, positions_);
   const auto attended = kernels::attention(parts.query, parts.key, parts.value, heads_);
@@ -67,29 +79,35 @@ at::Tensor Attention::forward(const at::Tensor& x, parallel::Saved& saved) const
   saved[kProjected] = projected;
   saved[kAttended] = attended.out;
   saved[kLogSumExp] = attended.log_sum_exp;
-  return kernels::linear_plus(attended.out, output_.value, x);
+  return axis_.row_linear_plus(attended.out, output_.value, x);
 }
 
 at::Tensor Attention::backward_input(const at::Tensor& dy, parallel::Saved& saved) const {
-  const auto dattended = kernels::linear_backward_input(dy, output_.value);
+  const auto dy_of_all = axis_.gather(dy);
+  const auto dattended = kernels::linear_backward_input(dy_of_all, output_.value);
   auto parts = parts_of(saved[kProjected], heads_);
   kernels::attention_backward(dattended, parts.query, parts.key, parts.value,
                               {saved[kAttended], saved[kLogSumExp]}, heads_);
   kernels::rope_backward(parts.turned, positions_);
-  auto dnormed = kernels::linear_backward_input(saved[kProjected], projection_.value);
+  auto dnormed = projection_.backward_input(saved[kProjected]);
   auto norm =
       kernels::rms_norm_backward(dnormed, saved[kInput], norm_.value, saved[kInverseRms], dy);
 
   saved[kNormed] = dnormed;
   saved[kNormGradient] = norm.dweight;
-  saved[kOutputGradient] = dy;
+  saved[kOutputGradient] = dy_of_all;
   return norm.dx;
 }
 
 void Attention::backward_weight(parallel::Saved& saved) const {
   kernels::add_linear_backward_weight(saved[kOutputGradient], saved[kAttended], output_.gradient);
-  kernels::add_linear_backward_weight(saved[kProjected], saved[kNormed], projection_.gradient);
-  if (bias_.value.defined()) kernels::add_bias_backward(saved[kProjected], bias_.gradient);
+  projection_.backward_weight(saved[kProjected], saved[kNormed]);
+  std::int64_t first = 0;
+  for (const auto& bias : biases_) {
+    const auto columns = saved[kProjected].narrow(2, first, bias.value.numel());
+    kernels::add_bias_backward(columns.contiguous(), bias.gradient);
+    first += bias.value.numel();
+  }
   norm_.gradient.add_(saved[kNormGradient]);
 }
 

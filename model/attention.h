@@ -2,28 +2,33 @@
 
 #include "config/job.h"
 #include "kernels/attention.h"
+#include "parallel/axis_groups.h"
 #include "parallel/block.h"
+#include "parallel/joined_linear.h"
+#include "parallel/tensor_axis.h"
 
 namespace phalanx::model {
 
 // y = x + output(attention(rope(query(n)), rope(key(n)), value(n))), n = rms_norm(x): the first
 // half of a layer. Query, key and value have biases where the parameters hold some (`qwen_moe`).
-// `layer` is "layers.I"; x and y [sequences, length, width], positions counted from 0, length at
-// most the model's sequence_length.
+// `layer` is "layers.I"; x and y are own tokens (parallel/tensor_axis.h), positions
+// counted from 0, sequences at most the model's sequence_length long. Tensor ranks have heads of
+// their own.
 class Attention : public parallel::Block {
  public:
   Attention(const config::Model& model, const std::string& layer,
-            const parallel::Parameters& parameters);
+            const parallel::Parameters& parameters, const parallel::AxisGroups& groups);
   at::Tensor forward(const at::Tensor& x, parallel::Saved& saved) const override;
   at::Tensor backward_input(const at::Tensor& dy, parallel::Saved& saved) const override;
   void backward_weight(parallel::Saved& saved) const override;
 
  private:
-  kernels::HeadCounts heads_;
+  parallel::TensorAxis axis_;
+  kernels::HeadCounts heads_;  // of this rank
   double epsilon_;
   parallel::Parameter norm_;
-  parallel::Parameter projection_;  // to query, key and value, [heads + 2 * kv_heads, ...]
-  parallel::Parameter bias_;        // of the projection; undefined for none
+  parallel::JoinedLinear projection_;  // to query, key and value
+  std::vector<parallel::Parameter> biases_;  // of the projection, in runs as its matrices; or none
   parallel::Parameter output_;
   at::Tensor positions_;  // rope_table
 };

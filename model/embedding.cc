@@ -1,28 +1,33 @@
 #include "model/embedding.h"
 
-#include "kernels/embedding.h"
+#include "parallel/vocabulary.h"
 
 namespace phalanx::model {
 namespace {
 enum Slot { kTokens, kOutputGradient, kSlots };
 }
 
-Embedding::Embedding(const parallel::Parameters& parameters)
-    : Block("embedding"), table_(own(parameters, "embedding.weight")) {}
+Embedding::Embedding(const config::Model& model, const parallel::Parameters& parameters,
+                     const parallel::AxisGroups& groups)
+    : Block("embedding"),
+      axis_(groups.tensor, model.sequence_length),
+      part_(parallel::vocabulary_part(axis_, model.vocab_size)),
+      table_(own(parameters, "embedding.weight")) {}
 
 at::Tensor Embedding::forward(const at::Tensor& tokens, parallel::Saved& saved) const {
   saved.assign(kSlots, {});
   saved[kTokens] = tokens;
-  return kernels::embedding(tokens, table_.value);
+  return axis_.reduce_scatter(kernels::embedding(tokens, table_.value, part_));
 }
 
 at::Tensor Embedding::backward_input(const at::Tensor& dy, parallel::Saved& saved) const {
-  saved[kOutputGradient] = dy;
+  saved[kOutputGradient] = axis_.gather(dy);
   return {};
 }
 
 void Embedding::backward_weight(parallel::Saved& saved) const {
-  kernels::add_embedding_backward(saved[kOutputGradient], saved[kTokens], table_.gradient);
+  kernels::add_embedding_backward(saved[kOutputGradient], saved[kTokens], table_.gradient,
+                                  part_);
 }
 
 }  // namespace phalanx::model

@@ -14,18 +14,20 @@ enum Slot {
   kNormed,  // from backward_input on: so is the next
   kHidden,
   kNormGradient,
-  kOutputGradient,
+  kOutputGradient,  // of all tokens
   kSlots
 };
 
 }  // namespace
 
 FeedForward::FeedForward(const config::Model& model, const std::string& layer,
-                         const parallel::Parameters& parameters)
+                         const parallel::Parameters& parameters,
+                         const parallel::AxisGroups& groups)
     : Block(layer + ".ffn"),
+      axis_(groups.tensor, model.sequence_length),
       epsilon_(model.norm_epsilon),
       norm_(own(parameters, layer + ".ffn_norm.weight")),
-      gate_up_(own_joined(parameters, {name() + ".gate.weight", name() + ".up.weight"})),
+      gate_up_(axis_, own_joined(parameters, {name() + ".gate.weight", name() + ".up.weight"})),
       down_(own(parameters, name() + ".down.weight")) {}
 
 at::Tensor FeedForward::forward(const at::Tensor& x, parallel::Saved& saved) const {
@@ -33,26 +35,27 @@ at::Tensor FeedForward::forward(const at::Tensor& x, parallel::Saved& saved) con
   saved.assign(kSlots, {});
   saved[kInput] = x;
   saved[kInverseRms] = normed.inverse_rms;
-  saved[kGateUp] = kernels::linear(normed.y, gate_up_.value);
-  return kernels::linear_plus(kernels::swiglu(saved[kGateUp]), down_.value, x);
+  saved[kGateUp] = gate_up_.forward(normed.y);
+  return axis_.row_linear_plus(kernels::swiglu(saved[kGateUp]), down_.value, x);
 }
 
 at::Tensor FeedForward::backward_input(const at::Tensor& dy, parallel::Saved& saved) const {
-  auto dhidden = kernels::linear_backward_input(dy, down_.value);
+  const auto dy_of_all = axis_.gather(dy);
+  auto dhidden = kernels::linear_backward_input(dy_of_all, down_.value);
   kernels::swiglu_backward(dhidden, saved[kGateUp]);
-  auto dnormed = kernels::linear_backward_input(saved[kGateUp], gate_up_.value);
+  auto dnormed = gate_up_.backward_input(saved[kGateUp]);
   auto norm =
       kernels::rms_norm_backward(dnormed, saved[kInput], norm_.value, saved[kInverseRms], dy);
   saved[kHidden] = dhidden;
   saved[kNormed] = dnormed;
   saved[kNormGradient] = norm.dweight;
-  saved[kOutputGradient] = dy;
+  saved[kOutputGradient] = dy_of_all;
   return norm.dx;
 }
 
 void FeedForward::backward_weight(parallel::Saved& saved) const {
   kernels::add_linear_backward_weight(saved[kOutputGradient], saved[kHidden], down_.gradient);
-  kernels::add_linear_backward_weight(saved[kGateUp], saved[kNormed], gate_up_.gradient);
+  gate_up_.backward_weight(saved[kGateUp], saved[kNormed]);
   norm_.gradient.add_(saved[kNormGradient]);
 }
 

@@ -2,12 +2,16 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <ATen/ops/arange.h>
+
 #include "kernels/attention.h"
 #include "kernels/bias.h"
 #include "kernels/embedding.h"
 #include "kernels/gelu.h"
 #include "kernels/layer_norm.h"
 #include "kernels/linear.h"
+#include "parallel/tensor_axis.h"
+#include "parallel/vocabulary.h"
 
 namespace phalanx::model {
 namespace {
@@ -16,6 +20,7 @@ using parallel::Block;
 using parallel::Parameter;
 using parallel::Parameters;
 using parallel::Saved;
+using parallel::TensorAxis;
 
 // The layer norm that every block but the embedding begins with. Keeps in `saved`, from kInput on,
 // what its backward pass needs.
@@ -52,66 +57,107 @@ class Norm {
   double epsilon_;
 };
 
-// y = x weight^T + bias.
-struct Linear {
+// y = x weight^T + bias, of this rank's outputs (parallel/tensor_axis.h).
+struct ColumnLinear {
+  const TensorAxis& axis;
   Parameter weight, bias;
 
   at::Tensor forward(const at::Tensor& x) const {
-    auto y = kernels::linear(x, weight.value);
+    auto y = axis.column_linear(x, weight.value);
     kernels::add_bias(y, bias.value);
     return y;
   }
-  at::Tensor forward_plus(const at::Tensor& x, const at::Tensor& residual) const {
-    auto y = kernels::linear_plus(x, weight.value, residual);
-    kernels::add_bias(y, bias.value);
-    return y;
+  at::Tensor backward_input(const at::Tensor& dy) const {
+    return axis.column_backward_input(dy, weight.value);
   }
   void backward_weight(const at::Tensor& dy, const at::Tensor& x) const {
     kernels::add_bias_backward(dy, bias.gradient);
-    kernels::add_linear_backward_weight(dy, x, weight.gradient);
+    kernels::add_linear_backward_weight(dy, axis.gather(x), weight.gradient);
   }
 };
 
+// y = residual + x weight^T + bias, of this rank's inputs; the bias is added to own tokens.
+struct RowLinear {
+  const TensorAxis& axis;
+  Parameter weight, bias;
+
+  at::Tensor forward_plus(const at::Tensor& x, const at::Tensor& residual) const {
+    auto y = axis.row_linear_plus(x, weight.value, residual);
+    kernels::add_bias(y, bias.value);
+    return y;
+  }
+  // `dy_of_all` = axis.gather(dy)
+  at::Tensor backward_input(const at::Tensor& dy_of_all) const {
+    return kernels::linear_backward_input(dy_of_all, weight.value);
+  }
+  void backward_weight(const at::Tensor& dy, const at::Tensor& dy_of_all,
+                       const at::Tensor& x) const {
+    kernels::add_bias_backward(dy, bias.gradient);
+    kernels::add_linear_backward_weight(dy_of_all, x, weight.gradient);
+  }
+};
+
+// Of the parameters that lie one behind the other on every rank.
+Parameter only(std::vector<Parameter> runs) {
+  check(runs.size() == 1, "gpt2: query, key and value lie one behind the other");
+  return std::move(runs.front());
+}
+
 class Embedding : public Block {
  public:
-  explicit Embedding(const Parameters& parameters)
+  Embedding(const config::Model& model, const Parameters& parameters,
+            const parallel::AxisGroups& groups)
       : Block("embedding"),
+        axis_(groups.tensor, model.sequence_length),
+        part_(parallel::vocabulary_part(axis_, model.vocab_size)),
+        whole_{0, model.sequence_length},
         table_(own(parameters, "embedding.weight")),
         positions_(own(parameters, "position.weight")) {}
 
   at::Tensor forward(const at::Tensor& tokens, Saved& saved) const override {
     saved.assign(kSlots, {});
     saved[kTokens] = tokens;
-    return kernels::embedding(tokens, table_.value)
-        .add_(positions_.value.narrow(0, 0, tokens.size(1)));
+    auto y = axis_.reduce_scatter(kernels::embedding(tokens, table_.value, part_));
+    saved[kPositions] = positions_of_own_tokens(y, tokens.size(1));
+    return y.add_(kernels::embedding(saved[kPositions], positions_.value, whole_));
   }
   at::Tensor backward_input(const at::Tensor& dy, Saved& saved) const override {
-    saved[kOutputGradient] = dy;
+    saved[kOwnOutputGradient] = dy;
+    saved[kOutputGradient] = axis_.gather(dy);
     return {};
   }
   void backward_weight(Saved& saved) const override {
-    const auto& dy = saved[kOutputGradient];
-    kernels::add_embedding_backward(dy, saved[kTokens], table_.gradient);
-    // A row for each sequence.
-    kernels::add_bias_backward(dy.view({dy.size(0), -1}),
-                               positions_.gradient.narrow(0, 0, dy.size(1)).view(-1));
+    kernels::add_embedding_backward(saved[kOutputGradient], saved[kTokens], table_.gradient, part_);
+    kernels::add_embedding_backward(saved[kOwnOutputGradient], saved[kPositions],
+                                    positions_.gradient, whole_);
   }
 
  private:
-  enum Slot { kTokens, kOutputGradient, kSlots };
+  enum Slot { kTokens, kPositions, kOwnOutputGradient, kOutputGradient, kSlots };
+
+  at::Tensor positions_of_own_tokens(const at::Tensor& y, std::int64_t length) const {
+    const auto count = y.size(0) * y.size(1);
+    const auto first = axis_.rank() * count;
+    return at::arange(first, first + count, at::kLong).remainder_(length).view({y.size(0), -1});
+  }
+
+  TensorAxis axis_;
+  kernels::VocabularyPart part_, whole_;
   Parameter table_, positions_;
 };
 
 class Attention : public Block {
  public:
-  Attention(const config::Model& model, const std::string& layer, const Parameters& parameters)
+  Attention(const config::Model& model, const std::string& layer, const Parameters& parameters,
+            const parallel::AxisGroups& groups)
       : Block(layer + ".attention"),
-        heads_{model.heads, model.heads},
+        axis_(groups.tensor, model.sequence_length),
+        heads_{model.heads / axis_.size(), model.heads / axis_.size()},
         norm_{own(parameters, layer + ".attention_norm.weight"),
               own(parameters, layer + ".attention_norm.bias"), model.norm_epsilon},
-        projection_{own_joined(parameters, of_query_key_value(".weight")),
-                    own_joined(parameters, of_query_key_value(".bias"))},
-        output_{own(parameters, name() + ".output.weight"),
+        projection_{axis_, only(own_joined(parameters, of_query_key_value(".weight"))),
+                    only(own_joined(parameters, of_query_key_value(".bias")))},
+        output_{axis_, own(parameters, name() + ".output.weight"),
                 own(parameters, name() + ".output.bias")} {}
 
   at::Tensor forward(const at::Tensor& x, Saved& saved) const override {
@@ -125,17 +171,17 @@ class Attention : public Block {
     return output_.forward_plus(attended.out, x);
   }
   at::Tensor backward_input(const at::Tensor& dy, Saved& saved) const override {
-    const auto dattended = kernels::linear_backward_input(dy, output_.weight.value);
+    saved[kOwnOutputGradient] = dy;
+    saved[kOutputGradient] = axis_.gather(dy);
+    const auto dattended = output_.backward_input(saved[kOutputGradient]);
     auto query = part(saved[kProjected], 0), key = part(saved[kProjected], 1),
          value = part(saved[kProjected], 2);
     kernels::attention_backward(dattended, query, key, value, {saved[kAttended], saved[kLogSumExp]},
                                 heads_);
-    saved[kOutputGradient] = dy;
-    return norm_.backward_input(
-        kernels::linear_backward_input(saved[kProjected], projection_.weight.value), dy, saved);
+    return norm_.backward_input(projection_.backward_input(saved[kProjected]), dy, saved);
   }
   void backward_weight(Saved& saved) const override {
-    output_.backward_weight(saved[kOutputGradient], saved[kAttended]);
+    output_.backward_weight(saved[kOwnOutputGradient], saved[kOutputGradient], saved[kAttended]);
     projection_.backward_weight(saved[kProjected], saved[Norm::kNormed]);
     norm_.backward_weight(saved);
   }
@@ -146,7 +192,8 @@ class Attention : public Block {
                                 // backward_input has run
     kAttended,
     kLogSumExp,
-    kOutputGradient,
+    kOwnOutputGradient,
+    kOutputGradient,  // of all tokens
     kSlots
   };
   std::vector<std::string> of_query_key_value(const std::string& kind) const {
@@ -157,20 +204,23 @@ class Attention : public Block {
     return projected.narrow(2, index * width, width);
   }
 
-  kernels::HeadCounts heads_;
+  TensorAxis axis_;
+  kernels::HeadCounts heads_;  // of this rank
   Norm norm_;
-  Linear projection_;  // to query, key and value
-  Linear output_;
+  ColumnLinear projection_;  // to query, key and value
+  RowLinear output_;
 };
 
 class FeedForward : public Block {
  public:
-  FeedForward(const config::Model& model, const std::string& layer, const Parameters& parameters)
+  FeedForward(const config::Model& model, const std::string& layer, const Parameters& parameters,
+              const parallel::AxisGroups& groups)
       : Block(layer + ".ffn"),
+        axis_(groups.tensor, model.sequence_length),
         norm_{own(parameters, layer + ".ffn_norm.weight"),
               own(parameters, layer + ".ffn_norm.bias"), model.norm_epsilon},
-        up_{own(parameters, name() + ".up.weight"), own(parameters, name() + ".up.bias")},
-        down_{own(parameters, name() + ".down.weight"), own(parameters, name() + ".down.bias")} {}
+        up_{axis_, own(parameters, name() + ".up.weight"), own(parameters, name() + ".up.bias")},
+        down_{axis_, own(parameters, name() + ".down.weight"), own(parameters, name() + ".down.bias")} {}
 
   at::Tensor forward(const at::Tensor& x, Saved& saved) const override {
     saved.assign(kSlots, {});
@@ -178,15 +228,15 @@ class FeedForward : public Block {
     return down_.forward_plus(kernels::gelu(saved[kUp]), x);
   }
   at::Tensor backward_input(const at::Tensor& dy, Saved& saved) const override {
-    auto dhidden = kernels::linear_backward_input(dy, down_.weight.value);
+    saved[kOwnOutputGradient] = dy;
+    saved[kOutputGradient] = axis_.gather(dy);
+    auto dhidden = down_.backward_input(saved[kOutputGradient]);
     kernels::gelu_backward(dhidden, saved[kUp]);
     saved[kHidden] = dhidden;
-    saved[kOutputGradient] = dy;
-    return norm_.backward_input(kernels::linear_backward_input(saved[kUp], up_.weight.value), dy,
-                                saved);
+    return norm_.backward_input(up_.backward_input(saved[kUp]), dy, saved);
   }
   void backward_weight(Saved& saved) const override {
-    down_.backward_weight(saved[kOutputGradient], saved[kHidden]);
+    down_.backward_weight(saved[kOwnOutputGradient], saved[kOutputGradient], saved[kHidden]);
     up_.backward_weight(saved[kUp], saved[Norm::kNormed]);
     norm_.backward_weight(saved);
   }
@@ -195,36 +245,42 @@ class FeedForward : public Block {
   enum Slot {
     kUp = Norm::kSlots,  // its gradient once backward_input has run
     kHidden,             // from then on
-    kOutputGradient,
+    kOwnOutputGradient,
+    kOutputGradient,  // of all tokens
     kSlots
   };
+  TensorAxis axis_;
   Norm norm_;
-  Linear up_, down_;
+  ColumnLinear up_;
+  RowLinear down_;
 };
 
 class Head : public Block {
  public:
-  Head(const config::Model& model, const Parameters& parameters)
+  Head(const config::Model& model, const Parameters& parameters,
+       const parallel::AxisGroups& groups)
       : Block("head"),
+        axis_(groups.tensor, model.sequence_length),
         norm_{own(parameters, "norm.weight"), own(parameters, "norm.bias"), model.norm_epsilon},
-        table_(parameters.at("embedding.weight")) {}
+        table_(own(parameters, "embedding.weight")) {}
 
   at::Tensor forward(const at::Tensor& x, Saved& saved) const override {
     saved.assign(kSlots, {});
-    return kernels::linear(norm_.forward(x, saved), table_.value);
+    return axis_.column_linear(norm_.forward(x, saved), table_.value);
   }
   at::Tensor backward_input(const at::Tensor& dlogits, Saved& saved) const override {
     saved[kOutputGradient] = dlogits;
-    return norm_.backward_input(kernels::linear_backward_input(dlogits, table_.value), {}, saved);
+    return norm_.backward_input(axis_.column_backward_input(dlogits, table_.value), {}, saved);
   }
   void backward_weight(Saved& saved) const override {
-    kernels::add_linear_backward_weight(saved[kOutputGradient], saved[Norm::kNormed],
+    kernels::add_linear_backward_weight(saved[kOutputGradient], axis_.gather(saved[Norm::kNormed]),
                                         table_.gradient);
     norm_.backward_weight(saved);
   }
 
  private:
   enum Slot { kOutputGradient = Norm::kSlots, kSlots };
+  TensorAxis axis_;
   Norm norm_;
   Parameter table_;  // the embedding's
 };
@@ -232,15 +288,17 @@ class Head : public Block {
 }  // namespace
 
 std::vector<std::unique_ptr<Block>> gpt2_blocks(const config::Model& model,
-                                                const Parameters& parameters) {
+                                                const layout::StageLayers& layers,
+                                                const Parameters& parameters,
+                                                const parallel::AxisGroups& groups) {
   std::vector<std::unique_ptr<Block>> blocks;
-  blocks.push_back(std::make_unique<Embedding>(parameters));
-  for (std::int64_t i = 0; i < model.layers; ++i) {
+  if (layers.embedding) blocks.push_back(std::make_unique<Embedding>(model, parameters, groups));
+  for (std::int64_t i = layers.first; i < layers.last; ++i) {
     const std::string layer = "layers." + std::to_string(i);
-    blocks.push_back(std::make_unique<Attention>(model, layer, parameters));
-    blocks.push_back(std::make_unique<FeedForward>(model, layer, parameters));
+    blocks.push_back(std::make_unique<Attention>(model, layer, parameters, groups));
+    blocks.push_back(std::make_unique<FeedForward>(model, layer, parameters, groups));
   }
-  blocks.push_back(std::make_unique<Head>(model, parameters));
+  if (layers.head) blocks.push_back(std::make_unique<Head>(model, parameters, groups));
   return blocks;
 }
 

@@ -8,8 +8,10 @@ namespace {
 enum Slot { kInput, kInverseRms, kNormed, kNormGradient, kOutputGradient, kSlots };
 }
 
-Head::Head(const config::Model& model, const parallel::Parameters& parameters)
+Head::Head(const config::Model& model, const parallel::Parameters& parameters,
+           const parallel::AxisGroups& groups)
     : Block("head"),
+      axis_(groups.tensor, model.sequence_length),
       epsilon_(model.norm_epsilon),
       norm_(own(parameters, "norm.weight")),
       projection_(own(parameters, "head.weight")) {}
@@ -19,11 +21,11 @@ at::Tensor Head::forward(const at::Tensor& x, parallel::Saved& saved) const {
   saved.assign(kSlots, {});
   saved[kInput] = x;
   saved[kInverseRms] = normed.inverse_rms;
-  return kernels::linear(normed.y, projection_.value);
+  return axis_.column_linear(normed.y, projection_.value);
 }
 
 at::Tensor Head::backward_input(const at::Tensor& dlogits, parallel::Saved& saved) const {
-  auto dnormed = kernels::linear_backward_input(dlogits, projection_.value);
+  auto dnormed = axis_.column_backward_input(dlogits, projection_.value);
   auto norm =
       kernels::rms_norm_backward(dnormed, saved[kInput], norm_.value, saved[kInverseRms], {});
   saved[kNormed] = dnormed;
@@ -33,7 +35,8 @@ at::Tensor Head::backward_input(const at::Tensor& dlogits, parallel::Saved& save
 }
 
 void Head::backward_weight(parallel::Saved& saved) const {
-  kernels::add_linear_backward_weight(saved[kOutputGradient], saved[kNormed], projection_.gradient);
+  kernels::add_linear_backward_weight(saved[kOutputGradient], axis_.gather(saved[kNormed]),
+                                      projection_.gradient);
   norm_.gradient.add_(saved[kNormGradient]);
 }
 

@@ -65,7 +65,9 @@ MoeFeedForward::MoeFeedForward(const config::Model& model, const std::string& la
       router_{model, own(parameters, name() + ".router.weight"),
               own(parameters, name() + ".router.bias")} {
   const auto gate_up = [&](const std::string& prefix) {
-    return own_joined(parameters, {prefix + "gate.weight", prefix + "up.weight"});
+    auto runs = own_joined(parameters, {prefix + "gate.weight", prefix + "up.weight"});
+    check(runs.size() == 1, "experts: the gate and up of one lie one behind the other: " + prefix);
+    return runs.front();
   };
   for (std::int64_t e = 0; e < dispatch_.local_experts(); ++e) {
     const auto prefix = name() + ".experts." + std::to_string(dispatch_.first_expert() + e) + ".";

@@ -1,73 +1,58 @@
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/job.h"
-#include "parallel/block.h"
+#include "layout/stage_split.h"
+#include "parallel/axis_groups.h"
+#include "parallel/chunk.h"
+#include "parallel/schedule_executor.h"
 
 namespace phalanx::model {
 
-// Sequences of one forward and backward pass: int64 [sequences, length], targets[s][i] is what
-// follows inputs[s][i].
-struct MicroBatch {
-  at::Tensor inputs;
-  at::Tensor targets;
-};
+using parallel::MicroBatch;
 
-// What one micro-batch keeps between forward and backward: a Saved for every block, and the
-// gradient of the logits.
+// The blocks of a stage of a preset (layout/tensor_spec.h names its parameters and sources): the
+// embedding, attention and feed-forward of every layer, the head. They compute in the type of the
+// matrices (fp32, bf16, or fp64 in proofs); where that is bf16, norms, biases and gradients are
+// fp32. `model.vocab_size` is resolved; `parameters` holds the stage's tensors, contiguous, in the
+// shapes that layout::buckets gives to this rank, with gradients of the same shape unless no
+// backward pass follows.
+parallel::Chunk make_chunk(const config::Model& model, const layout::StageLayers& layers,
+                           const parallel::Parameters& parameters,
+                           const parallel::AxisGroups& groups = {});
+
+// All of the model.
+layout::StageLayers all_layers(const config::Model& model);
+
+// What one micro-batch keeps between forward and backward.
 struct Activations {
-  std::vector<parallel::Saved> blocks;
+  parallel::Activations chunk;
   at::Tensor dlogits;
 };
 
-// The model of a preset (layout/tensor_spec.h names its parameters and sources) as a list of
-// blocks: the embedding, attention and feed-forward of every layer, the head. It computes in the
-// type of the matrices (fp32, bf16, or fp64 in proofs); where that is bf16, norms, biases and
-// gradients are fp32.
+// The whole model on one rank.
 class Transformer {
  public:
-  // Called as soon as a tensor's gradient has all that a micro-batch adds to it.
-  using GradientReady = std::function<void(const std::string& tensor)>;
-
-  // `model.vocab_size` is resolved. `parameters` holds every tensor of tensor_specs(model),
-  // contiguous and joined as the specifications say (layout::flat_layout), with gradients of the
-  // same shape unless nothing but loss() and logits() is called.
-  Transformer(const config::Model& model, parallel::Parameters parameters);
+  Transformer(const config::Model& model, const parallel::Parameters& parameters);
 
   // The sum of the tokens' losses, in nats.
   double forward(const MicroBatch& batch, Activations& saved) const;
   // What the blocks add to it (balancing of experts), of the same micro-batch, before backward().
   double auxiliary_loss(const Activations& saved) const;
-
-  // Adds loss_scale (1 where blocks add losses) times the gradient of these losses to the
-  // parameters' gradients, from the head down to the embedding, frees each block's activations when
-  // they have served, and reports each tensor.
-  void backward(Activations& saved, const GradientReady& ready, double loss_scale = 1) const;
-
+  // Adds the gradient of these losses to the parameters' gradients, from the head down to the
+  // embedding, and reports each tensor.
+  void backward(Activations& saved, const parallel::Chunk::GradientReady& ready) const;
   // forward's loss without keeping anything.
   double loss(const MicroBatch& batch) const;
-
   // What follows tokens (int64 [sequences, length]): [sequences, vocab].
   at::Tensor logits(const at::Tensor& tokens) const;
 
-  // The first thing that is not finite when this micro-batch is computed: "layers.0.ffn.up.weight",
-  // "the output of layers.3.attention", "the loss", or "the gradient of layers.3.ffn.up.weight".
-  // Leaves the gradients alone.
-  std::optional<std::string> first_non_finite(const MicroBatch& batch) const;
-
-  const std::vector<std::unique_ptr<parallel::Block>>& blocks() const { return blocks_; }
+  const std::vector<std::unique_ptr<parallel::Block>>& blocks() const { return chunk_.blocks(); }
 
  private:
-  std::optional<std::string> first_non_finite_gradient(Activations& saved) const;
-
-  config::Model model_;
-  parallel::Parameters parameters_;
-  std::vector<std::unique_ptr<parallel::Block>> blocks_;
+  parallel::Chunk chunk_;
 };
 
 }  // namespace phalanx::model

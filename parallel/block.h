@@ -1,7 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/from_blob.h>
+#include <ATen/ops/as_strided.h>
 
 #include <map>
 #include <string>
@@ -62,26 +62,34 @@ class Block {
     return found->second;
   }
 
-  // The parameters called `names`, which become this block's, as one matrix or vector of all their
-  // rows: each lies where the one before it ends (layout::TensorSpec::joined).
-  Parameter own_joined(const Parameters& all, const std::vector<std::string>& names) {
-    Parameter joined;
+  // The parameters called `names`, which become this block's, as matrices or vectors of all their
+  // rows, for one product with each: those that lie one behind the other are one
+  // (layout::TensorSpec::joined).
+  std::vector<Parameter> own_joined(const Parameters& all, const std::vector<std::string>& names) {
+    std::vector<Parameter> runs;
     for (const auto& name : names) {
       const Parameter part = own(all, name);
-      joined = {join(joined.value, part.value, name), join(joined.gradient, part.gradient, name)};
+      if (runs.empty() || !continues(part.value, runs.back().value))
+        runs.push_back(part);
+      else
+        runs.back() = {join(runs.back().value, part.value),
+                       join(runs.back().gradient, part.gradient)};
     }
-    return joined;
+    return runs;
   }
 
  private:
-  static at::Tensor join(const at::Tensor& rows, const at::Tensor& more, const std::string& name) {
-    if (!rows.defined() || !more.defined()) return more;
-    const auto* end = static_cast<const char*>(rows.const_data_ptr()) + rows.nbytes();
-    check(more.const_data_ptr() == end && more.scalar_type() == rows.scalar_type(),
-          "block: the parameter must lie behind the one it is joined to: " + name);
+  static bool continues(const at::Tensor& part, const at::Tensor& rows) {
+    return part.storage().is_alias_of(rows.storage()) &&
+           part.storage_offset() == rows.storage_offset() + rows.numel();
+  }
+  // A view of the storage, whose memory may come and go.
+  static at::Tensor join(const at::Tensor& rows, const at::Tensor& more) {
+    if (!rows.defined()) return rows;
+    check(continues(more, rows), "block: gradients lie as their parameters do");
     auto shape = rows.sizes().vec();
     shape[0] += more.size(0);
-    return at::from_blob(rows.data_ptr(), shape, rows.options());
+    return rows.as_strided(shape, rows.strides());
   }
 
   std::string name_;

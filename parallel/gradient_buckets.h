@@ -1,46 +1,79 @@
 #pragma once
 
-#include <span>
+#include <map>
+#include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "comm/group.h"
-#include "layout/flat_layout.h"
+#include "layout/partition.h"
+#include "layout/schedule.h"
+#include "parallel/flat_tensor.h"
 
 namespace phalanx::parallel {
 
-// The flat gradients of a data-parallel rank in memory that its group reaches directly, summed over
-// the group bucket by bucket while backward still runs (Li et al., "PyTorch Distributed", VLDB
-// 2020).
+// A bucket and the group of its replicas, null if there is one.
+struct ReplicatedBucket {
+  layout::Bucket bucket;
+  std::shared_ptr<comm::Group> group;
+
+  int index() const { return group ? group->rank() : 0; }
+};
+
+// The gradients of a rank, summed over the replicas of each bucket while backward still runs (Li et
+// al., "PyTorch Distributed", VLDB 2020): whole, or where the bucket is sharded (layout::Bucket)
+// each replica its slice, once a step or run by run with memory for whole gradients only while a
+// run needs it (Rajbhandari et al. 2020, "ZeRO").
 class GradientBuckets {
  public:
-  // Allocates from the group: all members make it at the same point with the same specs. Throws
-  // SystemError.
-  GradientBuckets(std::shared_ptr<comm::Group> group, std::vector<layout::TensorSpec> specs,
-                  std::int64_t bucket_bytes);
+  // Of elements of `type`, for schedules with this policy. Allocates from the groups: all replicas
+  // make it at the same point. `buckets` outlive it. Throws SystemError.
+  GradientBuckets(const std::vector<ReplicatedBucket>& buckets, layout::GradientPolicy policy,
+                  at::ScalarType type);
 
-  // All gradients (layout::flat_layout(specs)); zeroed at first.
-  std::span<float> flat() const { return flat_; }
+  // What blocks add tensor `index` of bucket `bucket` to.
+  at::Tensor view(std::size_t bucket, std::size_t index) const;
 
-  // The tensor's gradient is complete on this rank. A bucket's sum starts when it and all before it
-  // are complete, so that every rank starts them in one order.
+  // All gradients become zero.
+  void begin_step();
+  // Blocks will add to the chunk's gradients.
+  void begin_pass(int chunk);
+  // A use of the tensor has added all that comes before the chunk's next reduce. A bucket's sum
+  // starts when it and those of its chunk and group before it are complete, so that replicas start
+  // them in one order.
   void complete(const std::string& tensor);
-  // All that is left is complete: a rank without samples has nothing to add.
-  void complete_all();
-  // Blocks until every bucket is summed; flat() then holds the sums. The next step begins. Throws
-  // CommError.
-  void wait();
+  // All gradients of the chunk are complete, for this run or for the step.
+  void reduce(int chunk);
+  // Blocks until all is summed; the next step begins. Throws CommError.
+  void finish_step();
+
+  // After finish_step: what this rank updates parameters by, its slice where the bucket is sharded.
+  at::Tensor reduced(std::size_t bucket) const;
+  // The slice that is this rank's alone among the replicas.
+  at::Tensor owned(std::size_t bucket) const;
 
  private:
-  void start_complete_buckets();
+  struct Entry {
+    FlatTensor flat;       // all that this rank adds, in the step or in a run
+    at::Tensor slice;      // of the sum, where the bucket is sharded
+    at::Tensor arriving;   // a run's slice of the sum
+    comm::Work work;       // once started
+    bool started = false;
+    int missing = 0;       // uses that have not completed
+  };
+  const layout::Bucket& bucket(std::size_t index) const { return buckets_[index].bucket; }
+  // Its sum waits for the end of the step, because its replicas have different runs or because it
+  // is too small for sums of its own.
+  bool is_late(std::size_t index) const;
+  void expect_uses(std::size_t index);
+  void start_complete_buckets(int chunk);
+  void start(std::size_t index);
+  void settle_run(std::size_t index);
 
-  std::shared_ptr<comm::Group> group_;
-  std::vector<layout::Bucket> buckets_;
-  std::unordered_map<std::string, std::size_t> bucket_of_;  // by tensor
-  std::vector<std::size_t> missing_;                        // tensors, by bucket
-  std::vector<comm::Work> started_;
-  std::span<float> flat_;
+  const std::vector<ReplicatedBucket>& buckets_;
+  layout::GradientPolicy policy_;
+  std::vector<Entry> entries_;
+  std::map<std::string, std::size_t> bucket_of_;  // by tensor
 };
 
 }  // namespace phalanx::parallel

@@ -1,30 +1,81 @@
 #include "runtime/compute_weights.h"
 
-#include <ATen/ops/from_blob.h>
+#include "parallel/tensor_buffer.h"
 
 namespace phalanx::runtime {
+namespace {
 
-ComputeWeights::ComputeWeights(ModelState& state, const config::Train& train) : state_(state) {
-  if (train.precision != "bf16") return;
-  const auto parameters = state.parameters();
-  copies_ = at::from_blob(parameters.data(), {std::ssize(parameters)}).to(at::kBFloat16);
+bool is_rounded(const StatePart& part, const std::string& precision) {
+  return precision == "bf16" && part.bucket.tensors.front().shape.size() > 1;
 }
 
-parallel::Parameters ComputeWeights::views(std::span<float> gradients) {
-  auto views = parameter_views(state_, gradients);
-  if (!copies_.defined()) return views;
-  for (std::size_t i = 0; i < state_.specs().size(); ++i) {
-    const auto& spec = state_.specs()[i];
-    if (spec.shape.size() == 2)
-      views[spec.name].value =
-          copies_.narrow(0, state_.flat().offsets[i], spec.elements()).view(spec.shape);
+}  // namespace
+
+ComputeWeights::ComputeWeights(ModelState& state, const MeshGroups& groups,
+                               const std::string& precision)
+    : state_(state), groups_(groups) {
+  for (const auto& part : state.parts()) {
+    const auto source =
+        is_rounded(part, precision) ? part.parameters.to(at::kBFloat16) : part.parameters;
+    const auto& bucket = part.bucket;
+    parallel::FlatTensor flat = bucket.sharded
+                                    ? parallel::FlatTensor(bucket, source.scalar_type())
+                                    : parallel::FlatTensor(bucket, source);
+    if (!bucket.parameters_in_runs) flat.acquire();
+    for (const auto& tensor : bucket.tensors) bucket_of_[tensor.name] = entries_.size();
+    entries_.push_back({std::move(flat), source, {}, false});
   }
-  return views;
 }
 
-std::span<c10::BFloat16> ComputeWeights::copies(std::size_t begin, std::size_t count) {
-  if (!copies_.defined()) return {};
-  return {copies_.data_ptr<c10::BFloat16>() + begin, count};
+at::Tensor ComputeWeights::view(std::size_t bucket, std::size_t index) const {
+  return entries_[bucket].flat.view(state_.parts()[bucket].bucket, index);
+}
+
+std::span<c10::BFloat16> ComputeWeights::rounded(std::size_t part, std::size_t begin,
+                                                 std::size_t count) {
+  const auto& source = entries_[part].source;
+  if (source.scalar_type() != at::kBFloat16) return {};
+  return {source.data_ptr<c10::BFloat16>() + begin, count};
+}
+
+void ComputeWeights::gather_changes() {
+  // The last buckets hold what the forward pass begins with.
+  for (std::size_t i = entries_.size(); i-- > 0;) {
+    const auto& bucket = state_.parts()[i].bucket;
+    if (bucket.sharded && !bucket.parameters_in_runs) start_gather(i);
+  }
+}
+
+void ComputeWeights::gather(int chunk) {
+  for (std::size_t i = entries_.size(); i-- > 0;) {
+    const auto& bucket = state_.parts()[i].bucket;
+    if (bucket.chunk != chunk || !bucket.parameters_in_runs || entries_[i].flat.held()) continue;
+    entries_[i].flat.acquire();
+    start_gather(i);
+  }
+}
+
+void ComputeWeights::free(int chunk) {
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const auto& bucket = state_.parts()[i].bucket;
+    if (bucket.chunk == chunk && bucket.parameters_in_runs) entries_[i].flat.release();
+  }
+}
+
+void ComputeWeights::await(const parallel::Block& block) {
+  for (const auto& name : block.parameters()) {
+    auto& entry = entries_[bucket_of_.at(name)];
+    if (!entry.coming) continue;
+    entry.work.wait();
+    entry.coming = false;
+  }
+}
+
+void ComputeWeights::start_gather(std::size_t bucket) {
+  auto& entry = entries_[bucket];
+  entry.work = groups_.buckets[bucket].group->all_gather(parallel::buffer_of(entry.source),
+                                                         parallel::buffer_of(entry.flat.all()));
+  entry.coming = true;
 }
 
 }  // namespace phalanx::runtime

@@ -3,31 +3,53 @@
 #include <ATen/core/Tensor.h>
 #include <c10/util/BFloat16.h>
 
+#include <map>
 #include <span>
+#include <vector>
 
-#include "config/job.h"
 #include "parallel/block.h"
-#include "runtime/model_state.h"
+#include "parallel/flat_tensor.h"
+#include "runtime/mesh_groups.h"
 
 namespace phalanx::runtime {
 
-// The parameters as the model computes with them: in fp32 the state's own; in bf16 the matrices are
-// copies of these, rounded, and the norms the state's own.
+// The parameters as the model computes with them: the state's own, or copies of these. In bf16 the
+// matrices are rounded copies. Where a bucket is sharded each replica holds a slice and the copies
+// are gathered: after every change of the state, or for a run only (layout::Bucket).
 class ComputeWeights {
  public:
-  // `state` outlives it, and holds what is to be computed with.
-  ComputeWeights(ModelState& state, const config::Train& train);
+  // `state` and `groups` outlive it, and the state holds what is to be computed with.
+  ComputeWeights(ModelState& state, const MeshGroups& groups, const std::string& precision);
 
-  // With gradients as of parameter_views().
-  parallel::Parameters views(std::span<float> gradients);
+  // Tensor `index` of bucket `bucket`.
+  at::Tensor view(std::size_t bucket, std::size_t index) const;
 
-  // The copies of `count` elements of the flat parameters from `begin` on, for whoever changes
-  // these; empty where there are none.
-  std::span<c10::BFloat16> copies(std::size_t begin, std::size_t count);
+  // Where whoever changes `count` elements of a part from `begin` on writes them rounded; empty
+  // where nothing is rounded.
+  std::span<c10::BFloat16> rounded(std::size_t part, std::size_t begin, std::size_t count);
+  // The state has changed. All replicas call it at the same point, and compute afterwards: gathers
+  // of what stays for the step begin. Throws CommError.
+  void gather_changes();
+
+  // Of a chunk's parameters that are there for a run only. gather() starts, and does not wait.
+  void gather(int chunk);
+  void free(int chunk);
+  // Waits until what the block computes with has been gathered. Throws CommError.
+  void await(const parallel::Block& block);
 
  private:
+  struct Entry {
+    parallel::FlatTensor flat;
+    at::Tensor source;   // what this rank holds, of the same type: its slice, or all of flat
+    comm::Work work;     // of the gather
+    bool coming = false;
+  };
+  void start_gather(std::size_t bucket);
+
   ModelState& state_;
-  at::Tensor copies_;  // flat as the parameters; undefined: none
+  const MeshGroups& groups_;
+  std::vector<Entry> entries_;
+  std::map<std::string, std::size_t> bucket_of_;  // by tensor
 };
 
 }  // namespace phalanx::runtime

@@ -67,9 +67,8 @@ Generation::Generation(Worker& worker, Summons summons)
   communicator_ = worker_.endpoint.join(
       membership(roster_, worker_.keeper.start(), worker_.job.launch.emulate_link,
                  std::move(summons.node_memory), worker_.black_box, worker_.tracer.spans()));
-  std::vector<int> all(static_cast<std::size_t>(roster_.places_size()));
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
-  world_ = communicator_->make_group(all);
+  check(rank_ == worker_.holding.state.rank(), "a worker keeps its rank");
+  groups_ = make_mesh_groups(*communicator_, worker_.holding.state);
   worker_.keeper.on_abort(roster_.generation(), [this](int rank, const std::string& reason) {
     communicator_->abort(rank, reason);
   });
@@ -79,12 +78,12 @@ Generation::~Generation() { worker_.keeper.on_abort(0, nullptr); }
 
 void Generation::run() {
   worker_.phases.enter(Phase::kRestoring);
-  worker_.saving.prepare(worker_.holding.state, world_->size(), rank_);
+  worker_.saving.prepare(worker_.holding.state);
   // An unfinished save ended with the generation that began it. The beginning needs none.
   const std::int64_t held = worker_.holding.state.progress.step;
   worker_.holding.ledger.saved = held == 0 || worker_.saving.has(held);
-  restore(roster_, rank_, worker_.job.seed, *communicator_, *world_, worker_.holding);
-  Stepper stepper(worker_.job, worker_.holding.state, worker_.data, world_, worker_.phases);
+  restore(roster_, *communicator_, *groups_.world, worker_.holding);
+  Stepper stepper(worker_.job, worker_.holding.state, worker_.data, groups_, worker_.phases);
   if (rank_ == 0) {
     protocol::FromWorker restored;
     restored.mutable_restored()->set_generation(roster_.generation());
@@ -100,7 +99,7 @@ void Generation::run() {
 // ranks have the same ledger and so do what is missing together. Returns whether to stop at once.
 bool Generation::settle(Stepper& stepper) {
   const double stop = worker_.keeper.stop_requested() ? 1 : 0;
-  const bool stopping = sum_over(*world_, {&stop, 1})[0] > 0;
+  const bool stopping = sum_over(*groups_.world, {&stop, 1})[0] > 0;
   conclude(stepper, stopping);
   return stopping;
 }
@@ -122,7 +121,7 @@ bool Generation::step(Stepper& stepper) {
   ledger.seconds = seconds(Clock::now() - begin);
   ledger.model_flops_per_second =
       flops_of_rank(worker_.job, worker_.holding.state.progress.tokens - tokens_before,
-                    world_->size()) /
+                    groups_.world->size()) /
       ledger.seconds;
   ledger.phases = worker_.phases.take();
   conclude(stepper, outcome.stop);

@@ -6,6 +6,7 @@
 #include "config/job.h"
 #include "protocol/black_box.h"
 #include "runtime/keeper_link.h"
+#include "runtime/mesh_groups.h"
 #include "runtime/restore.h"
 #include "runtime/saving.h"
 #include "runtime/step.h"
@@ -53,7 +54,7 @@ class Generation {
   protocol::Roster roster_;
   int rank_;
   std::unique_ptr<comm::Communicator> communicator_;
-  std::shared_ptr<comm::Group> world_;
+  MeshGroups groups_;
 };
 
 }  // namespace phalanx::runtime

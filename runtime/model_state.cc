@@ -1,59 +1,78 @@
 #include "runtime/model_state.h"
 
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 #include "model/initialize.h"
 
 namespace phalanx::runtime {
+namespace {
 
-ModelState::AlignedFloats::AlignedFloats(std::int64_t count) : storage(at::zeros({count})) {}
+// Large enough that a bucket's start costs nothing beside its sum, small enough that most of a
+// small model's gradients are on their way before backward ends.
+constexpr std::int64_t kBucketBytes = 4 << 20;
 
-ModelState::ModelState(const config::Model& model)
-    : model_(model),
-      specs_(layout::tensor_specs(model)),
-      flat_(layout::flat_layout(specs_)),
-      parameters_(flat_.elements),
-      first_moment_(flat_.elements),
-      second_moment_(flat_.elements) {}
+StatePart make_part(layout::Bucket bucket, int rank, at::ScalarType type) {
+  StatePart part;
+  part.index = static_cast<int>(std::ranges::lower_bound(bucket.replicas, rank) -
+                                bucket.replicas.begin());
+  part.begin = bucket.sharded ? part.index * bucket.slice() : 0;
+  const auto count = bucket.sharded ? bucket.slice() : bucket.flat.elements;
+  for (const auto& kind : kinds_of_state()) part.*kind.tensor = at::zeros({count}, type);
+  part.bucket = std::move(bucket);
+  return part;
+}
 
-void ModelState::initialize(std::uint64_t seed) {
-  for (std::size_t i = 0; i < specs_.size(); ++i)
-    model::initialize(specs_[i], model_, seed, model::whole(specs_[i]),
-                      parameters().subspan(static_cast<std::size_t>(flat_.offsets[i]),
-                                           static_cast<std::size_t>(specs_[i].elements())));
-  std::ranges::fill(first_moment(), 0.0F);
-  std::ranges::fill(second_moment(), 0.0F);
+template <class T>
+void initialize_part(const StatePart& part, const config::Model& model, std::uint64_t seed) {
+  const std::span<T> all(part.parameters.data_ptr<T>(), static_cast<std::size_t>(part.count()));
+  for (const auto& [region, offset] :
+       layout::regions_between(part.bucket, part.begin, part.begin + part.count())) {
+    const auto spec =
+        std::ranges::find(part.bucket.tensors, region.tensor, &layout::TensorSpec::name);
+    model::initialize(*spec, model, seed, region,
+                      all.subspan(static_cast<std::size_t>(offset - part.begin),
+                                  static_cast<std::size_t>(region.elements())));
+  }
+}
+
+}  // namespace
+
+std::span<const KindOfState> kinds_of_state() {
+  static constexpr std::array kinds{KindOfState{"parameter", &StatePart::parameters},
+                                    KindOfState{"adam_m", &StatePart::first_moment},
+                                    KindOfState{"adam_v", &StatePart::second_moment}};
+  return kinds;
+}
+
+ModelState::ModelState(const config::Job& job, int rank)
+    : model_(job.model),
+      seed_(job.seed),
+      partition_(layout::partition(job)),
+      rank_(rank),
+      specs_(layout::tensor_specs(job.model)) {
+  const auto type = job.train.precision == "fp64" ? at::kDouble : at::kFloat;
+  for (auto& bucket : layout::buckets(job.model, partition_, rank, kBucketBytes))
+    parts_.push_back(make_part(std::move(bucket), rank, type));
+}
+
+void ModelState::initialize() {
+  for (auto& part : parts_) {
+    if (part.parameters.scalar_type() == at::kDouble)
+      initialize_part<double>(part, model_, seed_);
+    else
+      initialize_part<float>(part, model_, seed_);
+    part.first_moment.zero_();
+    part.second_moment.zero_();
+  }
   progress = {};
 }
 
-parallel::Parameters parameter_views(ModelState& state, std::span<float> gradients) {
-  parallel::Parameters views;
-  for (std::size_t i = 0; i < state.specs().size(); ++i) {
-    const auto& spec = state.specs()[i];
-    const std::int64_t offset = state.flat().offsets[i];
-    views[spec.name].value = at::from_blob(state.parameters().data() + offset, spec.shape);
-    if (!gradients.empty())
-      views[spec.name].gradient = at::from_blob(gradients.data() + offset, spec.shape);
-  }
-  return views;
-}
-
-std::span<float> region_in(std::span<float> flat, const layout::FlatLayout& layout,
-                           const std::vector<layout::TensorSpec>& specs,
-                           const layout::Region& region) {
-  const auto spec = std::ranges::find(specs, region.tensor, &layout::TensorSpec::name);
-  check(spec != specs.end(), "a region names a tensor of the model");
-  for (std::size_t d = 1; d < spec->shape.size(); ++d)
-    check(region.offset[d] == 0 && region.extent[d] == spec->shape[d], "a region is whole rows");
-  const std::int64_t row_elements =
-      spec->shape.empty() || spec->shape[0] == 0 ? 0 : spec->elements() / spec->shape[0];
-  const std::int64_t begin = layout.offsets[static_cast<std::size_t>(spec - specs.begin())] +
-                             region.offset[0] * row_elements;
-  return flat.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(region.elements()));
+std::span<float> floats_of(const at::Tensor& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
 }
 
 }  // namespace phalanx::runtime

@@ -7,9 +7,7 @@
 #include <vector>
 
 #include "config/job.h"
-#include "layout/flat_layout.h"
-#include "layout/region.h"
-#include "parallel/block.h"
+#include "layout/partition.h"
 
 namespace phalanx::runtime {
 
@@ -20,47 +18,53 @@ struct Progress {
   std::int64_t tokens = 0;   // trained on
 };
 
-// Everything that training changes: parameters and AdamW's moments, each one flat fp32 buffer with
-// the tensors at layout::flat_layout, and the progress they belong to.
+// What a rank keeps of a bucket: parameters and AdamW's moments of elements [begin, begin + count)
+// of its flat buffer, its own slice where the bucket is sharded, else all.
+struct StatePart {
+  layout::Bucket bucket;
+  int index = 0;  // of this rank among the replicas
+  std::int64_t begin = 0;
+  at::Tensor parameters, first_moment, second_moment;
+
+  std::int64_t count() const { return parameters.numel(); }
+};
+
+// The kinds of state, as a checkpoint names them.
+struct KindOfState {
+  const char* name;
+  at::Tensor StatePart::*tensor;
+};
+std::span<const KindOfState> kinds_of_state();
+
+// Everything of a rank that training changes, and the progress it belongs to. In fp32, or in fp64
+// where the job computes in that.
 class ModelState {
  public:
-  // All zero. `model.vocab_size` is resolved.
-  explicit ModelState(const config::Model& model);
+  // All zero. `job.model.vocab_size` is resolved. Throws LayoutError.
+  ModelState(const config::Job& job, int rank);
 
-  // The parameters' initial values for `seed`; moments and progress zero.
-  void initialize(std::uint64_t seed);
+  // The parameters' initial values for the job's seed; moments and progress zero.
+  void initialize();
 
-  const std::vector<layout::TensorSpec>& specs() const { return specs_; }
-  const layout::FlatLayout& flat() const { return flat_; }
-  std::span<float> parameters() { return parameters_; }
-  std::span<float> first_moment() { return first_moment_; }
-  std::span<float> second_moment() { return second_moment_; }
+  const layout::Partition& partition() const { return partition_; }
+  int rank() const { return rank_; }
+  layout::Coordinates coordinates() const { return partition_.mesh.coordinates(rank_); }
+  const std::vector<layout::TensorSpec>& specs() const { return specs_; }  // of the whole model
+  std::vector<StatePart>& parts() { return parts_; }  // in the order of layout::buckets
+  const std::vector<StatePart>& parts() const { return parts_; }
 
   Progress progress;
 
  private:
-  struct AlignedFloats {
-    explicit AlignedFloats(std::int64_t count);
-    at::Tensor storage;  // 64-byte aligned, as ATen allocates
-    operator std::span<float>() {
-      return {storage.data_ptr<float>(), static_cast<std::size_t>(storage.numel())};
-    }
-  };
-
   config::Model model_;
+  std::uint64_t seed_;
+  layout::Partition partition_;
+  int rank_;
   std::vector<layout::TensorSpec> specs_;
-  layout::FlatLayout flat_;
-  AlignedFloats parameters_, first_moment_, second_moment_;
+  std::vector<StatePart> parts_;
 };
 
-// The tensors of the state, and of flat gradients beside them (none when empty), as views for a
-// model.
-parallel::Parameters parameter_views(ModelState& state, std::span<float> gradients);
-
-// The part of a flat buffer that holds a region: regions are runs of whole rows, so they are
-// contiguous.
-std::span<float> region_in(std::span<float> flat, const layout::FlatLayout& layout,
-                           const std::vector<layout::TensorSpec>& specs,
-                           const layout::Region& region);
+// A fp32 tensor of a part, or of the like, as memory.
+std::span<float> floats_of(const at::Tensor& tensor);
 
 }  // namespace phalanx::runtime

@@ -1,11 +1,15 @@
 #include "runtime/restore.h"
 
+#include <algorithm>
+#include <iterator>
+#include <map>
 #include <type_traits>
 
+#include "base/check.h"
 #include "checkpoint/error.h"
 #include "checkpoint/load.h"
 #include "checkpoint/manifest.h"
-#include "runtime/saving.h"
+#include "parallel/tensor_buffer.h"
 
 namespace phalanx::runtime {
 namespace {
@@ -23,25 +27,41 @@ Header share_header(comm::Group& world, int source, const Holding& holding) {
   return header;
 }
 
-// The source and those that lack the state, the source first.
-std::vector<int> receivers(const protocol::Roster& roster) {
-  std::vector<int> ranks = {roster.source_rank()};
-  for (const auto& place : roster.places())
-    if (place.held_step() != roster.step()) ranks.push_back(place.rank());
-  return ranks;
+bool lacks(const protocol::Roster& roster, int rank) {
+  return roster.places(rank).held_step() != roster.step();
 }
 
-void receive_replica(const protocol::Roster& roster, int rank, comm::Communicator& communicator,
+// Of ranks that hold the same: the first that holds the roster's step, and those that lack it.
+// Empty when none lacks it.
+std::vector<int> source_and_receivers(const protocol::Roster& roster,
+                                      const std::vector<int>& replicas) {
+  const auto source =
+      std::ranges::find_if_not(replicas, [&](int rank) { return lacks(roster, rank); });
+  check(source != replicas.end(), "what a roster takes from replicas is held by one");
+  std::vector<int> ranks = {*source};
+  std::ranges::copy_if(replicas, std::back_inserter(ranks),
+                       [&](int rank) { return lacks(roster, rank); });
+  return ranks.size() == 1 ? std::vector<int>{} : ranks;
+}
+
+void receive_replica(const protocol::Roster& roster, comm::Communicator& communicator,
                      comm::Group& world, Holding& holding) {
+  auto& state = holding.state;
   const Header header = share_header(world, roster.source_rank(), holding);
-  const auto ranks = receivers(roster);
-  const bool lacks = holding.held_step() != roster.step();
-  if (ranks.size() > 1 && (lacks || rank == roster.source_rank())) {
-    if (lacks) holding.whole = false;
-    const auto group = communicator.make_group(ranks);
-    for (const auto& kind : kinds_of_state(holding.state)) group->broadcast(kind.flat, 0).wait();
+  // In the order of their members, which is the same for all: no two ranks wait for each other.
+  std::map<std::vector<int>, std::shared_ptr<comm::Group>> groups;
+  for (const auto& part : state.parts())
+    groups[source_and_receivers(roster, part.bucket.replicas)] = nullptr;
+  for (auto& [ranks, group] : groups)
+    if (std::ranges::count(ranks, state.rank()) > 0) group = communicator.make_group(ranks);
+  if (lacks(roster, state.rank())) holding.whole = false;
+  for (auto& part : state.parts()) {
+    const auto& group = groups.at(source_and_receivers(roster, part.bucket.replicas));
+    if (!group) continue;
+    for (const auto& kind : kinds_of_state())
+      group->broadcast(parallel::buffer_of(part.*kind.tensor), 0).wait();
   }
-  holding.state.progress = header.progress;
+  state.progress = header.progress;
   holding.ledger = header.ledger;
 }
 
@@ -83,11 +103,14 @@ protocol::StepReport step_report(const Holding& holding, std::uint64_t generatio
 void load_state(const std::string& checkpoint, ModelState& state) {
   const auto manifest = checkpoint::read_manifest(checkpoint);
   std::vector<checkpoint::MutableStateView> wanted;
-  for (const auto& kind : kinds_of_state(state))
-    for (const auto& spec : state.specs()) {
-      const layout::Region all{spec.name, std::vector<std::int64_t>(spec.shape.size(), 0),
-                               spec.shape};
-      wanted.push_back({kind.name, all, region_in(kind.flat, state.flat(), state.specs(), all)});
+  for (const auto& kind : kinds_of_state())
+    for (auto& part : state.parts()) {
+      const auto values = floats_of(part.*kind.tensor);
+      for (const auto& [region, offset] :
+           layout::regions_between(part.bucket, part.begin, part.begin + part.count()))
+        wanted.push_back({kind.name, region,
+                          values.subspan(static_cast<std::size_t>(offset - part.begin),
+                                         static_cast<std::size_t>(region.elements()))});
     }
   checkpoint::load(checkpoint, manifest, wanted);
   state.progress = {manifest.step, manifest.cursor, manifest.tokens};
@@ -106,16 +129,16 @@ void load_or_refuse(const std::string& checkpoint, ModelState& state) {
 
 }  // namespace
 
-void restore(const protocol::Roster& roster, int rank, std::uint64_t seed,
-             comm::Communicator& communicator, comm::Group& world, Holding& holding) {
+void restore(const protocol::Roster& roster, comm::Communicator& communicator, comm::Group& world,
+             Holding& holding) {
   if (roster.source() == protocol::Roster::REPLICA) {
-    receive_replica(roster, rank, communicator, world, holding);
+    receive_replica(roster, communicator, world, holding);
   } else {
     holding.whole = false;
     if (roster.source() == protocol::Roster::CHECKPOINT)
       load_or_refuse(roster.checkpoint(), holding.state);
     else
-      holding.state.initialize(seed);
+      holding.state.initialize();
     holding.ledger = {};
     holding.ledger.reported = holding.ledger.saved = true;
   }

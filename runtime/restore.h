@@ -20,7 +20,7 @@ struct Ledger {
 
 // A rank's state, whether it is whole, and its ledger.
 struct Holding {
-  explicit Holding(const config::Model& model) : state(model) {}
+  Holding(const config::Job& job, int rank) : state(job, rank) {}
   ModelState state;
   bool whole = false;
   Ledger ledger;
@@ -35,10 +35,10 @@ protocol::StepReport step_report(const Holding& holding, std::uint64_t generatio
 void load_state(const std::string& checkpoint, ModelState& state);
 
 // Brings every rank to the state that the roster names: computed, read from a checkpoint, or
-// received from the rank that holds it by those that do not; the ledger goes to all. Throws
-// CommError (then `holding` is whole only if it was and nothing was written to it) and
+// received, bucket by bucket, from a replica that holds it by those that do not; the ledger goes to
+// all. Throws CommError (then `holding` is whole only if it was and nothing was written to it) and
 // CheckpointError when the checkpoint cannot be loaded, whatever the reason.
-void restore(const protocol::Roster& roster, int rank, std::uint64_t seed,
-             comm::Communicator& communicator, comm::Group& world, Holding& holding);
+void restore(const protocol::Roster& roster, comm::Communicator& communicator, comm::Group& world,
+             Holding& holding);
 
 }  // namespace phalanx::runtime

@@ -28,13 +28,23 @@ protocol::FromWorker result_message(const checkpoint::SaveResult& result,
   return message;
 }
 
-}  // namespace
-
-std::vector<KindOfState> kinds_of_state(ModelState& state) {
-  return {{"parameter", state.parameters()},
-          {"adam_m", state.first_moment()},
-          {"adam_v", state.second_moment()}};
+// Of each bucket the slice that is this rank's alone.
+std::vector<checkpoint::StateView> owned_views(ModelState& state) {
+  std::vector<checkpoint::StateView> views;
+  for (const auto& kind : kinds_of_state())
+    for (auto& part : state.parts()) {
+      const auto first = part.index * part.bucket.slice();
+      const auto values = floats_of(part.*kind.tensor);
+      for (const auto& [region, offset] :
+           layout::regions_between(part.bucket, first, first + part.bucket.slice()))
+        views.push_back({kind.name, region,
+                         values.subspan(static_cast<std::size_t>(offset - part.begin),
+                                        static_cast<std::size_t>(region.elements()))});
+    }
+  return views;
 }
+
+}  // namespace
 
 Saving::Saving(const config::Job& job, int attempt, KeeperLink& keeper)
     : job_(job), attempt_(attempt), keeper_(keeper) {}
@@ -44,38 +54,31 @@ bool Saving::has(std::int64_t step) const {
   return std::filesystem::exists(checkpoint::complete_path(job_.output, {step, attempt_}), ignored);
 }
 
-void Saving::prepare(ModelState& state, int ranks, int rank) {
-  ranks_ = ranks;
-  rank_ = rank;
-  owned_ = layout::owned_rows(state.specs(), ranks, rank);
+void Saving::prepare(const ModelState& state) {
   // A job that saves only at its end has the whole run's memory for itself until then.
   if (job_.checkpoint.every == 0) return;
   std::int64_t elements = 0;
-  for (const auto& region : owned_) elements += region.elements();
-  writer_.reserve(static_cast<std::size_t>(elements) * kinds_of_state(state).size());
+  for (const auto& part : state.parts()) elements += part.bucket.slice();
+  writer_.reserve(static_cast<std::size_t>(elements) * kinds_of_state().size());
 }
 
 void Saving::save(ModelState& state, std::uint64_t generation) {
   const auto begin = Clock::now();
   std::vector<checkpoint::GlobalTensor> tensors;
   for (const auto& spec : state.specs()) tensors.push_back({spec.name, spec.shape});
-  std::vector<checkpoint::StateView> views;
-  for (const auto& kind : kinds_of_state(state))
-    for (const auto& region : owned_)
-      views.push_back(
-          {kind.name, region, region_in(kind.flat, state.flat(), state.specs(), region)});
+  const auto views = owned_views(state);
 
   protocol::ShardSaved saved;
   saved.set_generation(generation);
   saved.set_step(state.progress.step);
-  saved.set_rank(rank_);
+  saved.set_rank(state.rank());
   saved.set_samples(state.progress.samples);
   saved.set_tokens(state.progress.tokens);
   const auto directory =
       checkpoint::partial_path(job_.output, {state.progress.step, attempt_}, generation);
   // The writer's thread may be done before save() returns, and then has no stall to report.
   auto stall = std::make_shared<std::atomic<double>>(0);
-  writer_.save(directory, checkpoint::shard_file(rank_, ranks_), tensors, views,
+  writer_.save(directory, checkpoint::shard_file(state.rank(), state.partition().mesh.ranks()), tensors, views,
                Clock::now() + kWriteDeadline,
                [this, saved, stall](const checkpoint::SaveResult& result) mutable {
                  saved.set_stall_seconds(*stall);

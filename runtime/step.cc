@@ -1,64 +1,130 @@
 #include "runtime/step.h"
 
-#include <ATen/ops/from_blob.h>
+#include <ATen/ops/empty.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/adamw.h"
 #include "kernels/squared_norm.h"
+#include "layout/step_schedule.h"
 #include "model/lr_schedule.h"
+#include "model/transformer.h"
+#include "parallel/vocabulary.h"
 #include "runtime/agree.h"
+#include "runtime/finite_search.h"
+#include "runtime/optimizer.h"
 
 namespace phalanx::runtime {
 namespace {
 
 using protocol::Phase;
 
-// Large enough that a bucket's start costs nothing beside its sum, small enough that most of a
-// small model's gradients are on their way before backward ends.
-constexpr std::int64_t kBucketBytes = 4 << 20;
-
-// The part of a flat buffer that a rank owns where all hold the same: in 64-byte units, so that no
-// line is shared.
-std::span<const float> own_part(std::span<const float> flat, int ranks, int rank) {
-  const auto units = flat.size() / 16;
-  const auto begin = units * static_cast<std::size_t>(rank) / static_cast<std::size_t>(ranks);
-  const auto end = units * static_cast<std::size_t>(rank + 1) / static_cast<std::size_t>(ranks);
-  return flat.subspan(begin * 16, (end - begin) * 16);
+at::ScalarType compute_type(const std::string& precision) {
+  if (precision == "bf16") return at::kBFloat16;
+  return precision == "fp64" ? at::kDouble : at::kFloat;
 }
 
-std::int64_t token_count(const std::vector<NumberedMicroBatch>& batches) {
+at::ScalarType gradient_type(const std::string& precision) {
+  return precision == "fp64" ? at::kDouble : at::kFloat;
+}
+
+std::int64_t token_count(const NumberedMicroBatches& batches) {
   std::int64_t tokens = 0;
-  for (const auto& batch : batches) tokens += batch.tensors.targets.numel();
+  for (const auto& batch : batches.tensors) tokens += batch.targets.numel();
   return tokens;
+}
+
+double squared_norm(const at::Tensor& flat) {
+  const auto count = static_cast<std::size_t>(flat.numel());
+  if (flat.scalar_type() == at::kDouble)
+    return kernels::squared_norm({flat.const_data_ptr<double>(), count});
+  return kernels::squared_norm({flat.const_data_ptr<float>(), count});
+}
+
+// What flows between stages for a micro-batch: the vectors of own tokens (parallel/tensor_axis.h).
+parallel::ScheduleExecutor::Boundary boundary(const config::Job& job, int tensor_ranks) {
+  return [width = job.model.width, type = compute_type(job.train.precision),
+          tensor_ranks](const at::Tensor& inputs) {
+    if (tensor_ranks == 1) return at::empty({inputs.size(0), inputs.size(1), width}, type);
+    return at::empty({1, inputs.numel() / tensor_ranks, width}, type);
+  };
 }
 
 }  // namespace
 
 // What all ranks know after the commit point, as sums over them.
 struct Stepper::Commit {
-  double loss, tokens, squared_norm, balance_loss, stop, trace;
+  double loss, tokens, squared_norm, balance_loss, busiest_experts, stop, trace;
 };
 
 Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& data,
-                 std::shared_ptr<comm::Group> group, PhaseClock& phases)
+                 const MeshGroups& groups, PhaseClock& phases)
     : job_(job),
       state_(state),
       data_(data),
-      group_(std::move(group)),
+      groups_(groups),
       phases_(phases),
-      gradients_(group_, state.specs(), kBucketBytes),
-      weights_(state, job.train),
-      model_(job.model, weights_.views(gradients_.flat())),
-      experts_(job.model) {}
+      at_(state.coordinates()),
+      tensor_axis_(groups.axes.tensor, job.model.sequence_length),
+      gradients_(groups.buckets, layout::gradient_policy(job.parallel),
+                 gradient_type(job.train.precision)),
+      weights_(state, groups, job.train.precision),
+      parameters_(make_parameters()),
+      executor_(
+          make_chunks(),
+          [this](at::Tensor& logits, const at::Tensor& targets) {
+            return parallel::cross_entropy(tensor_axis_, logits, targets, job_.model.vocab_size);
+          },
+          boundary(job, tensor_axis_.size()), groups.pipeline),
+      experts_(job.model) {
+  weights_.gather_changes();
+}
+
+parallel::Parameters Stepper::make_parameters() const {
+  parallel::Parameters parameters;
+  for (std::size_t i = 0; i < state_.parts().size(); ++i) {
+    const auto& tensors = state_.parts()[i].bucket.tensors;
+    for (std::size_t t = 0; t < tensors.size(); ++t)
+      parameters[tensors[t].name] = {weights_.view(i, t), gradients_.view(i, t)};
+  }
+  return parameters;
+}
+
+std::vector<parallel::Chunk> Stepper::make_chunks() const {
+  const auto& partition = state_.partition();
+  std::vector<parallel::Chunk> chunks;
+  for (int chunk = 0; chunk < partition.map.chunks; ++chunk) {
+    const auto stage = static_cast<std::size_t>(partition.map.stage(at_.pipeline, chunk));
+    chunks.push_back(
+        model::make_chunk(job_.model, partition.stages[stage], parameters_, groups_.axes));
+  }
+  return chunks;
+}
+
+parallel::ExecutorHooks Stepper::hooks() {
+  parallel::ExecutorHooks hooks;
+  hooks.enter = [this](const layout::Operation& operation) {
+    const bool backward = layout::is_backward(operation.kind);
+    phases_.enter(backward ? Phase::kBackward : Phase::kForward);
+    if (backward) gradients_.begin_pass(operation.chunk);
+  };
+  hooks.gather = [this](int chunk) { weights_.gather(chunk); };
+  hooks.free = [this](int chunk) { weights_.free(chunk); };
+  hooks.reduce = [this](int chunk) { gradients_.reduce(chunk); };
+  hooks.ready = [this](const std::string& tensor) { gradients_.complete(tensor); };
+  hooks.watch.turn = [this](const parallel::Block& block, const parallel::Saved& saved) {
+    balance_loss_ += block.auxiliary_loss(saved);
+  };
+  hooks.watch.before = [this](const parallel::Block& block) { weights_.await(block); };
+  return hooks;
+}
 
 StepOutcome Stepper::run(const Wishes& wishes) {
   phases_.begin_step(state_.progress.step + 1);
   phases_.enter(Phase::kData);
-  const auto batches = data_.step(state_.progress.samples, group_->size(), group_->rank());
+  const auto batches = next_batches();
   const double local_loss = accumulate_gradients(batches);
 
   const Commit sums = commit(local_loss, batches, wishes);
@@ -69,108 +135,106 @@ StepOutcome Stepper::run(const Wishes& wishes) {
   const double clip_norm = job_.train.optimizer.clip_norm;
   const double clip = clip_norm > 0 ? std::min(1.0, clip_norm / (norm + 1e-6)) : 1.0;
   const double lr = model::learning_rate(job_.train, state_.progress.step + 1);
-  update(clip / sums.tokens, lr);
-  for_each_bias([&](const std::string& name, std::size_t begin, std::int64_t count) {
-    experts_.move(name, 0, at::from_blob(&state_.parameters()[begin], {count}), sums.tokens);
+  update_parameters(state_, gradients_, weights_, job_.train.optimizer, clip / sums.tokens, lr);
+  for_each_bias([&](std::size_t part, const layout::TensorSpec& bias, std::int64_t first) {
+    experts_.move(bias.name, state_.parts()[part].parameters.narrow(0, first, bias.elements()));
   });
   state_.progress.step += 1;
   state_.progress.samples += job_.train.global_batch;
   state_.progress.tokens += static_cast<std::int64_t>(sums.tokens);
+  changed_ = true;
   return {sums.loss / sums.tokens,
           norm,
           lr,
           sums.balance_loss / sums.tokens,
-          experts_.busiest(sums.tokens),
+          sums.busiest_experts / static_cast<double>(job_.model.layers),
           sums.stop > 0,
-          sums.trace == group_->size()};
+          sums.trace == groups_.world->size()};
 }
 
 template <class Body>
-void Stepper::for_each_bias(const Body& body) const {
-  for (std::size_t i = 0; i < state_.specs().size(); ++i)
-    if (const auto& spec = state_.specs()[i]; spec.counts_load)
-      body(spec.name, static_cast<std::size_t>(state_.flat().offsets[i]), spec.elements());
+void Stepper::for_each_bias(const Body& body) {
+  for (std::size_t part = 0; part < state_.parts().size(); ++part) {
+    const auto& bucket = state_.parts()[part].bucket;
+    for (std::size_t t = 0; t < bucket.tensors.size(); ++t)
+      if (bucket.tensors[t].counts_load) body(part, bucket.tensors[t], bucket.flat.offsets[t]);
+  }
 }
 
-double Stepper::accumulate_gradients(const std::vector<NumberedMicroBatch>& batches) {
-  std::ranges::fill(gradients_.flat(), 0.0F);
-  double loss = 0;
+NumberedMicroBatches Stepper::next_batches() const {
+  return data_.step(state_.progress.samples, state_.partition().mesh.sizes().data, at_.data);
+}
+
+double Stepper::accumulate_gradients(const NumberedMicroBatches& batches) {
+  gather_changes();
+  gradients_.begin_step();
   balance_loss_ = 0;
-  model::Activations saved;
-  for (std::size_t i = 0; i < batches.size(); ++i) {
-    phases_.enter(Phase::kForward);
-    loss += model_.forward(batches[i].tensors, saved);
-    balance_loss_ += model_.auxiliary_loss(saved);
-    phases_.enter(Phase::kBackward);
-    const bool last = i + 1 == batches.size();
-    model_.backward(saved, [&](const std::string& tensor) {
-      if (last) gradients_.complete(tensor);
-    });
-  }
-  if (batches.empty()) gradients_.complete_all();
+  const double loss = executor_.run(schedule_of(batches), batches.tensors, hooks());
   phases_.enter(Phase::kCommit);
-  gradients_.wait();
-  for_each_bias([&](const std::string& name, std::size_t begin, std::int64_t count) {
-    experts_.take(name, 0, at::from_blob(&gradients_.flat()[begin], {count}));
+  gradients_.finish_step();
+  for_each_bias([&](std::size_t part, const layout::TensorSpec& bias, std::int64_t first) {
+    experts_.take(bias.name, gradients_.reduced(part).narrow(0, first, bias.elements()));
   });
   return loss;
 }
 
-Stepper::Commit Stepper::commit(double local_loss, const std::vector<NumberedMicroBatch>& batches,
+// After a step others may still have needed the state as it was.
+void Stepper::gather_changes() {
+  if (std::exchange(changed_, false)) weights_.gather_changes();
+}
+
+const layout::Schedule& Stepper::schedule_of(const NumberedMicroBatches& batches) {
+  const auto count = static_cast<int>(batches.tensors.size());
+  if (schedule_.ranks.empty())
+    schedule_ = layout::step_schedule(job_, state_.partition(), count);
+  return schedule_;
+}
+
+// Tensor ranks have the same tokens.
+bool Stepper::counts_tokens() const {
+  const auto& map = state_.partition().map;
+  return at_.tensor == 0 && map.rank_of(map.stages() - 1) == at_.pipeline;
+}
+
+Stepper::Commit Stepper::commit(double local_loss, const NumberedMicroBatches& batches,
                                 const Wishes& wishes) {
-  const auto own = own_part(gradients_.flat(), group_->size(), group_->rank());
-  const double mine[] = {local_loss,
-                         static_cast<double>(token_count(batches)),
-                         kernels::squared_norm(own),
-                         balance_loss_,
-                         wishes.stop ? 1.0 : 0.0,
+  double norm = 0;
+  for (std::size_t i = 0; i < state_.parts().size(); ++i) norm += squared_norm(gradients_.owned(i));
+  const double counted = counts_tokens() ? 1 : 0;
+  // All ranks of a stage have the same sums of its layers' load.
+  const bool speaks = at_.data == 0 && at_.context == 0 && at_.tensor == 0;
+  const double busiest = speaks ? experts_.busiest() : 0;
+  const double mine[] = {counted * local_loss, counted * static_cast<double>(token_count(batches)),
+                         norm, balance_loss_, busiest, wishes.stop ? 1.0 : 0.0,
                          wishes.trace ? 1.0 : 0.0};
-  const auto sums = sum_over(*group_, mine);
-  return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]};
+  const auto sums = sum_over(*groups_.world, mine);
+  return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]};
 }
 
-void Stepper::update(double gradient_scale, double lr) {
-  const auto& optimizer = job_.train.optimizer;
-  kernels::AdamWStep step;
-  step.lr = lr;
-  step.beta1 = optimizer.beta1;
-  step.beta2 = optimizer.beta2;
-  step.epsilon = optimizer.epsilon;
-  step.gradient_scale = gradient_scale;
-  step.step = state_.progress.step + 1;
-  for (std::size_t i = 0; i < state_.specs().size(); ++i) {
-    const auto& spec = state_.specs()[i];
-    const auto begin = static_cast<std::size_t>(state_.flat().offsets[i]);
-    const auto count = static_cast<std::size_t>(spec.elements());
-    step.weight_decay = spec.decay ? optimizer.weight_decay : 0;
-    kernels::adamw(
-        state_.parameters().subspan(begin, count), gradients_.flat().subspan(begin, count),
-        state_.first_moment().subspan(begin, count), state_.second_moment().subspan(begin, count),
-        step, weights_.copies(begin, count));
-  }
-}
+// The step counts on no rank, for all have seen the same sums. Each computes its part once more and
+// looks, and the one that came to something first speaks; if none did, the sum itself overflowed
+// and rank 0 says so.
+void Stepper::blame(const NumberedMicroBatches& batches) {
+  FiniteSearch search(job_.model, parameters_);
+  gradients_.begin_step();
+  search.see_loss(executor_.run(schedule_of(batches), batches.tensors, search.watching(hooks())));
 
-// The step counts on no rank, for all have seen the same sums. Each looks for the fault in its own
-// samples, and the first rank that finds one speaks; if none does, the sum itself overflowed and
-// rank 0 says so.
-void Stepper::blame(const std::vector<NumberedMicroBatch>& batches) {
-  std::string found;
-  for (const auto& batch : batches) {
-    if (!found.empty()) break;
-    if (const auto layer = model_.first_non_finite(batch.tensors))
-      found = fmt::format("first in {}, samples {}", *layer, fmt::join(batch.sequences, " "));
-  }
-  std::vector<double> blamed(static_cast<std::size_t>(group_->size()), 0.0);
-  blamed[static_cast<std::size_t>(group_->rank())] = found.empty() ? 0 : 1;
-  const auto all = sum_over(*group_, blamed);
-  const auto first = std::ranges::find_if(all, [](double count) { return count > 0; });
-  const auto speaker = first == all.end() ? 0 : first - all.begin();
-  if (first == all.end())
-    found = "in no layer of any rank: the sum of the ranks' gradients overflowed";
-  if (speaker != group_->rank()) {
+  std::vector<double> moments(static_cast<std::size_t>(groups_.world->size()), 0.0);
+  moments[static_cast<std::size_t>(groups_.world->rank())] = search.moment();
+  const auto all = sum_over(*groups_.world, moments);
+  const auto first = std::ranges::min_element(all);
+  const bool nobody = *first == FiniteSearch::kNever;
+  const auto speaker = nobody ? 0 : first - all.begin();
+  if (speaker != groups_.world->rank()) {
     // Silence until the controller, which has heard the speaker, ends the generation.
-    group_->barrier().wait();
+    groups_.world->barrier().wait();
   }
+  const auto found =
+      nobody ? "in no layer of any rank: the sum of the ranks' gradients overflowed"
+             : fmt::format("first in {}, samples {}", search.found(),
+                           fmt::join(batches.sequences[static_cast<std::size_t>(
+                                         search.micro_batch())],
+                                     " "));
   throw DivergedError(
       fmt::format("step {}: loss or gradient is not a finite number: {}", state_.progress.step + 1,
                   found),
@@ -179,11 +243,18 @@ void Stepper::blame(const std::vector<NumberedMicroBatch>& batches) {
 
 double Stepper::validate() {
   phases_.enter(Phase::kValidation);
-  const auto batches = data_.validation(group_->size(), group_->rank());
-  double loss = 0;
-  for (const auto& batch : batches) loss += model_.loss(batch.tensors);
-  const double mine[] = {loss, static_cast<double>(token_count(batches))};
-  const auto sums = sum_over(*group_, mine);
+  gather_changes();
+  const auto batches =
+      data_.validation(state_.partition().mesh.sizes().data, at_.data);
+  if (validation_schedule_.ranks.empty())
+    validation_schedule_ = layout::validation_schedule(job_, state_.partition(),
+                                                       static_cast<int>(batches.tensors.size()));
+  auto silent = hooks();
+  silent.enter = nullptr;
+  const double loss = executor_.run(validation_schedule_, batches.tensors, silent);
+  const double counted = counts_tokens() ? 1 : 0;
+  const double mine[] = {counted * loss, counted * static_cast<double>(token_count(batches))};
+  const auto sums = sum_over(*groups_.world, mine);
   return sums[0] / sums[1];
 }
 

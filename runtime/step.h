@@ -1,17 +1,15 @@
 #pragma once
 
-#include <atomic>
-#include <functional>
-#include <memory>
-#include <vector>
+#include <optional>
 
 #include "base/error.h"
-#include "comm/group.h"
 #include "config/job.h"
 #include "model/expert_balance.h"
-#include "model/transformer.h"
 #include "parallel/gradient_buckets.h"
+#include "parallel/schedule_executor.h"
+#include "parallel/tensor_axis.h"
 #include "runtime/compute_weights.h"
+#include "runtime/mesh_groups.h"
 #include "runtime/model_state.h"
 #include "runtime/phase_clock.h"
 #include "runtime/training_data.h"
@@ -30,9 +28,9 @@ struct StepOutcome {
   double grad_norm = 0;  // of the mean gradient, before clipping
   double lr = 0;
   double balance_loss = 0;    // of experts, mean a token, over all layers
-  double busiest_expert = 0;  // the most tokens that one expert got, over an expert's mean; 0: none
-  bool stop = false;          // some rank wishes to stop
-  bool all_trace = false;     // every rank wishes to trace
+  double busiest_expert = 0;  // tokens of the busiest over those of the mean one, mean of layers; 0: none
+  bool stop = false;       // some rank wishes to stop
+  bool all_trace = false;  // every rank wishes to trace
 };
 
 // What a rank asks of all others along with a step.
@@ -41,14 +39,14 @@ struct Wishes {
   bool trace = false;
 };
 
-// A rank's part in training steps of one generation: owns the gradients and the model's views of
-// state and gradients.
+// A rank's part in training steps of one generation: owns the gradients, what the model computes
+// with, and the model.
 class Stepper {
  public:
-  // `state`, `data`, `phases` outlive it. Allocates from the group: all ranks make it at the
-  // same point.
+  // `state`, `data`, `groups`, `phases` outlive it. Allocates from the groups: all ranks make it at
+  // the same point. Throws CommError, SystemError.
   Stepper(const config::Job& job, ModelState& state, const TrainingData& data,
-          std::shared_ptr<comm::Group> group, PhaseClock& phases);
+          const MeshGroups& groups, PhaseClock& phases);
 
   // One step: state becomes that of step + 1, on all ranks or on none. Throws CommError before the
   // commit point, and nothing after it; DivergedError on the rank that is the first to blame, the
@@ -58,34 +56,44 @@ class Stepper {
   // The mean loss on the validation sequences. Throws CommError.
   double validate();
 
-  // Forward and backward of this rank's part of the step at the cursor, gradients summed over the
-  // group; returns the local loss, summed over its tokens. A part of run(), public for proofs about
-  // gradients.
-  double accumulate_gradients(const std::vector<NumberedMicroBatch>& batches);
+  // Forward and backward of this rank's part of the step at the cursor, gradients summed over their
+  // replicas; returns the local loss, summed over its tokens. A part of run(), public for proofs
+  // about gradients.
+  double accumulate_gradients(const NumberedMicroBatches& batches);
+  NumberedMicroBatches next_batches() const;
   const parallel::GradientBuckets& gradients() const { return gradients_; }
-  // The tokens that each expert has got in the last step.
+  // The tokens that each expert has got in the last step, of the layers that this rank has.
   const model::ExpertBalance& experts() const { return experts_; }
 
  private:
   struct Commit;
-  Commit commit(double local_loss, const std::vector<NumberedMicroBatch>& batches,
-                const Wishes& wishes);
-  [[noreturn]] void blame(const std::vector<NumberedMicroBatch>& batches);
-  void update(double gradient_scale, double lr);
-  // Calls body(name, where its values are in the flat buffers) for the biases of routers.
+  parallel::Parameters make_parameters() const;
+  std::vector<parallel::Chunk> make_chunks() const;
+  parallel::ExecutorHooks hooks();
+  void gather_changes();
+  const layout::Schedule& schedule_of(const NumberedMicroBatches& batches);
+  bool counts_tokens() const;
+  Commit commit(double local_loss, const NumberedMicroBatches& batches, const Wishes& wishes);
+  [[noreturn]] void blame(const NumberedMicroBatches& batches);
+  // Calls body(part of the state, tensor in its bucket) for the biases of routers.
   template <class Body>
-  void for_each_bias(const Body& body) const;
+  void for_each_bias(const Body& body);
 
   const config::Job& job_;
   ModelState& state_;
   const TrainingData& data_;
-  std::shared_ptr<comm::Group> group_;
+  const MeshGroups& groups_;
   PhaseClock& phases_;
+  layout::Coordinates at_;
+  parallel::TensorAxis tensor_axis_;
+  layout::Schedule schedule_, validation_schedule_;  // made with the first micro-batches
   parallel::GradientBuckets gradients_;
   ComputeWeights weights_;
-  model::Transformer model_;
+  bool changed_ = false;  // the state, since the weights were gathered
+  parallel::Parameters parameters_;
+  parallel::ScheduleExecutor executor_;
   model::ExpertBalance experts_;
-  double balance_loss_ = 0;  // of this rank's tokens in the step under way
+  double balance_loss_ = 0;  // of this rank's tokens and layers in the step under way
 };
 
 }  // namespace phalanx::runtime

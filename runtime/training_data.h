@@ -5,14 +5,15 @@
 
 #include "config/job.h"
 #include "data/batch.h"
-#include "model/transformer.h"
+#include "parallel/schedule_executor.h"
 
 namespace phalanx::runtime {
 
-// A micro-batch and the sequences that it is made of.
-struct NumberedMicroBatch {
-  model::MicroBatch tensors;
-  std::vector<std::uint64_t> sequences;
+// A data-parallel rank's part of a step: as many micro-batches as any other's, the last of them
+// smaller or without sequences.
+struct NumberedMicroBatches {
+  std::vector<parallel::MicroBatch> tensors;
+  std::vector<std::vector<std::uint64_t>> sequences;  // that each is made of
 };
 
 // The job's token files as a data-parallel rank's micro-batches. Throws DataError.
@@ -20,17 +21,18 @@ class TrainingData {
  public:
   explicit TrainingData(const config::Job& job);
 
-  // Rank `rank` of `ranks`' part of the step whose first sample is `cursor`; may be empty.
-  std::vector<NumberedMicroBatch> step(std::int64_t cursor, int ranks, int rank) const;
+  // Rank `rank` of `ranks`' part of the step whose first sample is `cursor`.
+  NumberedMicroBatches step(std::int64_t cursor, int ranks, int rank) const;
 
   bool has_validation() const { return validation_.has_value(); }
   // Its part of the validation: the first sequences of the file in their order, the same at every
   // step.
-  std::vector<NumberedMicroBatch> validation(int ranks, int rank) const;
+  NumberedMicroBatches validation(int ranks, int rank) const;
 
  private:
-  std::vector<NumberedMicroBatch> cut(const data::Batches& batches,
-                                      std::span<const std::uint64_t> sequences) const;
+  // `most`: sequences of the rank that has the most.
+  NumberedMicroBatches cut(const data::Batches& batches, std::span<const std::uint64_t> sequences,
+                           std::int64_t most) const;
 
   config::Job job_;
   data::Batches train_;

@@ -142,7 +142,8 @@ int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
       comm::find_backend(job.launch.backend, comm::plugin_folders(self_program()));
   const auto endpoint = backend.open(keeper.start().host());
   TrainingData data(job);
-  Holding holding(job.model);
+  const auto& start = keeper.start();
+  Holding holding(job, static_cast<int>(start.node() * job.launch.ranks_per_node + start.slot()));
   Saving saving(job, keeper.start().attempt(), keeper);
   Tracer tracer(protocol::RunDirectory(keeper.start().output()), keeper.start().node());
   PhaseClock phases(black_box, &tracer.spans());

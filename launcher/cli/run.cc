@@ -20,7 +20,7 @@
 #include "launcher/cli/shown_path.h"
 #include "launcher/cli/supervision.h"
 #include "launcher/error.h"
-#include "layout/flat_layout.h"
+#include "layout/registered_memory.h"
 #include "protocol/exit_code.h"
 #include "protocol/run_directory.h"
 
@@ -105,7 +105,7 @@ std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const A
   start.set_secret(random_secret());
   start.set_token(random_secret());
   if (backend.uses_node_memory)
-    start.set_arena_bytes(layout::registered_bytes(layout::tensor_specs(job.model)));
+    start.set_arena_bytes(layout::registered_bytes(job));
   if (backend.start == comm::Backend::Start::kMpirun) *start.mutable_mpi() = mpi_world(job);
   start.set_worker_program(std::filesystem::path(self_program()).parent_path() / "phalanx-worker");
   std::vector<protocol::KeeperStart> starts;

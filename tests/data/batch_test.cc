@@ -55,10 +55,12 @@ TEST(Share, GivesEverySampleToOneRankInOrderAndAsEvenlyAsPossible) {
 }
 
 TEST(MicroBatches, CutAShareWithTheRestLast) {
-  EXPECT_THAT(micro_batches({10, 7}, 3),
+  EXPECT_THAT(micro_batches({10, 7}, 3, 7),
               ElementsAre(RankBatch{10, 3}, RankBatch{13, 3}, RankBatch{16, 1}));
-  EXPECT_THAT(micro_batches({10, 3}, 8), ElementsAre(RankBatch{10, 3}));
-  EXPECT_THAT(micro_batches({10, 0}, 8), ElementsAre());
+  EXPECT_THAT(micro_batches({10, 3}, 8, 3), ElementsAre(RankBatch{10, 3}));
+  EXPECT_THAT(micro_batches({10, 0}, 8, 0), ElementsAre());
+  EXPECT_THAT(micro_batches({10, 3}, 2, 5),
+              ElementsAre(RankBatch{10, 2}, RankBatch{12, 1}, RankBatch{13, 0}));
 }
 
 TEST(Batches, HoldInputsAndTheTokensThatFollowThem) {
@@ -78,7 +80,8 @@ TEST(Batches, AreTheSameForEveryNumberOfRanksAndMicroBatchSize) {
   const auto step = [&](std::uint64_t cursor, std::int64_t ranks, std::int64_t micro_batch) {
     std::vector<std::int64_t> all;
     for (std::int64_t rank = 0; rank < ranks; ++rank)
-      for (const auto& part : micro_batches(share(kGlobalBatch, ranks, rank), micro_batch)) {
+      for (const auto& part : micro_batches(share(kGlobalBatch, ranks, rank), micro_batch,
+                                             share(kGlobalBatch, ranks, 0).count)) {
         const auto samples =
             batches.sampler().samples(cursor + static_cast<std::uint64_t>(part.first),
                                       static_cast<std::uint64_t>(part.count));

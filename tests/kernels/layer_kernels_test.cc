@@ -123,14 +123,28 @@ TEST(Embedding, TakesRowsAndAddsTheGradientsOfRepeatedTokens) {
   const auto expected = table.index_select(0, tokens.view(-1)).view({2, 4, 5});
   expected.backward(dy);
 
-  EXPECT_TRUE(test::same_bits(kernels::embedding(tokens, table.detach()), expected.detach()));
+  EXPECT_TRUE(test::same_bits(kernels::embedding(tokens, table.detach(), {0, 13}), expected.detach()));
   auto gradient = at::ones({13, 5}, at::kDouble);
-  add_embedding_backward(dy, tokens, gradient);
+  add_embedding_backward(dy, tokens, gradient, {0, 13});
   EXPECT_LE(relative_error(gradient, table.grad() + 1), kExact);
 }
 
+TEST(Embedding, InPartsOfTheVocabularyAddsUpToTheWhole) {
+  const auto table = numbers({13, 5}, 1), dy = numbers({8, 5}, 2);
+  const auto tokens = at::tensor({3, 0, 3, 12, 3, 4, 7, 0}, at::kLong);
+  auto sum = at::zeros({8, 5}, at::kDouble);
+  auto gradient = at::zeros({13, 5}, at::kDouble), expected = at::zeros({13, 5}, at::kDouble);
+  add_embedding_backward(dy, tokens, expected, {0, 13});
+  for (const auto& [first, end] : {std::pair{0, 4}, {4, 13}}) {
+    sum += kernels::embedding(tokens, table.narrow(0, first, end - first), {first, 13});
+    add_embedding_backward(dy, tokens, gradient.narrow(0, first, end - first), {first, 13});
+  }
+  EXPECT_TRUE(test::same_bits(sum, kernels::embedding(tokens, table, {0, 13})));
+  EXPECT_TRUE(test::same_bits(gradient, expected));
+}
+
 TEST(EmbeddingDeathTest, RefusesATokenBeyondTheVocabulary) {
-  EXPECT_DEATH(kernels::embedding(at::tensor({13}, at::kLong), at::zeros({13, 5})),
+  EXPECT_DEATH(kernels::embedding(at::tensor({13}, at::kLong), at::zeros({13, 5}), {0, 13}),
                "beyond the vocabulary");
 }
 

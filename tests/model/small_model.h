@@ -45,11 +45,10 @@ inline MicroBatch batch_of(const config::Model& model, std::int64_t sequences, s
   return {tokens(seed), tokens(seed + 1000)};
 }
 
-inline double run(const Transformer& llama, const MicroBatch& batch, double loss_scale = 1) {
+inline double run(const Transformer& llama, const MicroBatch& batch) {
   Activations saved;
   const double loss = llama.forward(batch, saved);
-  llama.backward(
-      saved, [](const std::string&) {}, loss_scale);
+  llama.backward(saved, [](const std::string&) {});
   return loss;
 }
 

@@ -1,0 +1,39 @@
+#include "layout/registered_memory.h"
+
+#include <algorithm>
+
+#include "layout/partition.h"
+
+namespace phalanx::layout {
+namespace {
+
+// bytes: what comm keeps for a rank's world and gradient groups, and for each axis beside them with
+// its members (comm/native/node_memory.h)
+constexpr std::uint64_t kGroupMemory = 8 << 20, kAxisMemory = 2 << 20, kMemberMemory = 320 << 10;
+
+std::uint64_t axes_memory(const MeshSizes& sizes) {
+  std::uint64_t bytes = 0;
+  for (const int members : {sizes.tensor, sizes.pipeline, sizes.context, sizes.expert})
+    if (members > 1) bytes += kAxisMemory + static_cast<std::uint64_t>(members) * kMemberMemory;
+  return bytes;
+}
+
+}  // namespace
+
+std::uint64_t registered_bytes(const config::Job& job) {
+  const auto partition = layout::partition(job);
+  const auto& sizes = partition.mesh.sizes();
+  const std::int64_t element = job.train.precision == "fp64" ? 8 : 4;
+  std::int64_t most = 0;
+  for (int pipeline = 0; pipeline < sizes.pipeline; ++pipeline)
+    for (int tensor = 0; tensor < sizes.tensor; ++tensor) {
+      std::int64_t elements = 0;
+      const int rank = partition.mesh.rank({pipeline, 0, 0, tensor});
+      for (const auto& bucket : buckets(job.model, partition, rank, 4 << 20))
+        if (!bucket.gradients_in_runs) elements += bucket.flat.elements;
+      most = std::max(most, elements);
+    }
+  return static_cast<std::uint64_t>(most * element) + kGroupMemory + axes_memory(sizes);
+}
+
+}  // namespace phalanx::layout

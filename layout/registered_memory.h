@@ -1,0 +1,11 @@
+#pragma once
+
+#include "config/job.h"
+
+namespace phalanx::layout {
+
+// Memory that a rank of the job registers with its communicator, at most: gradients, and what the
+// groups of its axes need. Throws LayoutError.
+std::uint64_t registered_bytes(const config::Job& job);
+
+}  // namespace phalanx::layout

@@ -1,0 +1,40 @@
+#include "layout/step_schedule.h"
+
+#include "layout/schedule_passes.h"
+
+namespace phalanx::layout {
+namespace {
+
+PipelineShape shape(const Partition& partition, int micro_batches) {
+  return {partition.map.ranks, partition.map.chunks, micro_batches};
+}
+
+// ZeRO-1 and 2 gather parameters when they have changed, not for passes.
+ParameterPolicy parameter_policy(const config::Parallel& parallel) {
+  return parallel.zero_stage == 3 ? ParameterPolicy::kPerRun : ParameterPolicy::kResident;
+}
+
+}  // namespace
+
+GradientPolicy gradient_policy(const config::Parallel& parallel) {
+  return parallel.zero_stage >= 2 ? GradientPolicy::kPerRun : GradientPolicy::kOncePerStep;
+}
+
+Schedule step_schedule(const config::Job& job, const Partition& partition, int micro_batches) {
+  auto schedule = build_schedule(partition.schedule, shape(partition, micro_batches));
+  if (job.parallel.recompute == "full")
+    schedule = with_recompute(
+        std::move(schedule),
+        std::vector<bool>(static_cast<std::size_t>(partition.map.stages()), true));
+  return with_transfers(with_sharding(std::move(schedule), parameter_policy(job.parallel),
+                                      gradient_policy(job.parallel)));
+}
+
+Schedule validation_schedule(const config::Job& job, const Partition& partition,
+                             int micro_batches) {
+  auto schedule = build_forward_schedule(partition.map.placement, shape(partition, micro_batches));
+  return with_transfers(with_sharding(std::move(schedule), parameter_policy(job.parallel),
+                                      GradientPolicy::kLocal));
+}
+
+}  // namespace phalanx::layout

@@ -1,0 +1,168 @@
+#include "tests/runtime/small_job.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/file.h"
+#include "base/memory_file.h"
+#include "comm/native/communicator.h"
+#include "comm/native/node_memory.h"
+#include "data/prepare.h"
+#include "layout/registered_memory.h"
+
+namespace phalanx::runtime {
+namespace {
+
+comm::Membership membership(int rank, const std::vector<comm::Listener>& listeners,
+                            const FileDescriptor& memory) {
+  comm::Membership membership;
+  membership.generation = 1;
+  membership.rank = rank;
+  for (std::size_t peer = 0; peer < listeners.size(); ++peer)
+    membership.peers.push_back(
+        {static_cast<int>(peer), 0, "127.0.0.1", listeners[peer].port()});
+  membership.secret = "secret";
+  membership.deadline = std::chrono::seconds(60);
+  membership.node_memory = memory.duplicate();
+  return membership;
+}
+
+double element(const at::Tensor& flat, std::int64_t index) {
+  return flat.scalar_type() == at::kDouble ? flat.const_data_ptr<double>()[index]
+                                           : double{flat.const_data_ptr<float>()[index]};
+}
+
+// Adds what this rank alone owns of the gradients.
+void collect(const ModelState& state, const parallel::GradientBuckets& gradients,
+             WholeTensors& whole) {
+  for (const auto& spec : state.specs())
+    whole[spec.name].resize(static_cast<std::size_t>(spec.elements()));
+  for (std::size_t i = 0; i < state.parts().size(); ++i) {
+    const auto& part = state.parts()[i];
+    const auto first = part.index * part.bucket.slice();
+    const auto owned = gradients.owned(i);
+    for (const auto& [region, offset] :
+         layout::regions_between(part.bucket, first, first + part.bucket.slice())) {
+      const auto spec =
+          std::ranges::find(part.bucket.tensors, region.tensor, &layout::TensorSpec::name);
+      const bool matrix = spec->shape.size() > 1;
+      const auto columns = matrix ? region.extent[1] : 1, width = matrix ? spec->shape[1] : 1;
+      const auto begin = region.offset[0] * width + (matrix ? region.offset[1] : 0);
+      for (std::int64_t e = 0; e < region.elements(); ++e)
+        whole[region.tensor][static_cast<std::size_t>(begin + e / columns * width + e % columns)] =
+            element(owned, offset - first + e);
+    }
+  }
+}
+
+}  // namespace
+
+double relative_error(const std::vector<double>& found, const std::vector<double>& expected) {
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    difference += (found[i] - expected[i]) * (found[i] - expected[i]);
+    norm += expected[i] * expected[i];
+  }
+  EXPECT_EQ(found.size(), expected.size());
+  return std::sqrt(difference / norm);
+}
+
+SmallJob::SmallJob() {
+  folder_ = std::filesystem::temp_directory_path() / ("small_job." + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder_);
+  std::string text;
+  for (int i = 0; i < 400; ++i)
+    text += "the " + std::to_string(i * i) + "th rank holds the line; ";
+  write_file_atomically(folder_ / "text.txt", text);
+  data::PrepareOptions options;
+  options.inputs = {folder_ / "text.txt"};
+  options.output = folder_ / "train.tokens";
+  data::prepare(options);
+  job_.seed = 3;
+  job_.model = {"llama", 4, 32, 4, 2, 48, 24, 257};
+  job_.data.train = {{(folder_ / "train.tokens").string(), 1.0}};
+  job_.data.validation = {(folder_ / "train.tokens").string(), 0, 1};
+  job_.train.steps = 4;
+  job_.train.global_batch = 7;
+  job_.train.micro_batch = 2;
+  job_.train.optimizer = {"adamw", 1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0};
+}
+
+SmallJob::~SmallJob() { std::filesystem::remove_all(folder_); }
+
+config::Job SmallJob::alone() const {
+  auto job = job_;
+  job.parallel = {};
+  job.launch.ranks_per_node = 1;
+  return job;
+}
+
+void SmallJob::on_ranks(const std::function<void(Rank&)>& body) {
+  const auto ranks = static_cast<int>(job_.ranks());
+  const auto memory = create_memory_file(
+      "test", comm::node_memory_bytes(ranks, layout::registered_bytes(job_)));
+  std::vector<comm::Listener> listeners;
+  for (int rank = 0; rank < ranks; ++rank) listeners.emplace_back("127.0.0.1");
+  std::vector<std::jthread> threads;
+  for (int rank = 0; rank < ranks; ++rank)
+    threads.emplace_back([&, rank] {
+      const auto communicator = comm::make_native_communicator(
+          membership(rank, listeners, memory), listeners[static_cast<std::size_t>(rank)]);
+      const TrainingData data(job_);
+      ModelState state(job_, rank);
+      state.initialize();
+      const auto groups = make_mesh_groups(*communicator, state);
+      protocol::BlackBox black_box{};
+      PhaseClock phases(black_box);
+      Stepper stepper(job_, state, data, groups, phases);
+      Rank self{rank, state, groups, data, stepper};
+      body(self);
+      groups.world->barrier().wait();
+    });
+}
+
+WholeTensors SmallJob::first_gradients() {
+  WholeTensors whole;
+  std::mutex mutex;
+  on_ranks([&](Rank& self) {
+    self.stepper.accumulate_gradients(self.stepper.next_batches());
+    const std::lock_guard lock(mutex);
+    collect(self.state, self.stepper.gradients(), whole);
+  });
+  return whole;
+}
+
+SmallJob::Curve SmallJob::curve() {
+  Curve curve;
+  on_ranks([&](Rank& self) {
+    Curve own;
+    for (int step = 0; step < job_.train.steps; ++step) {
+      const auto outcome = self.stepper.run({});
+      own.losses.push_back(outcome.loss);
+      own.norms.push_back(outcome.grad_norm);
+    }
+    own.validation = self.stepper.validate();
+    if (self.rank == 0) curve = own;
+  });
+  return curve;
+}
+
+WholeTensors SmallJob::first_gradients_of(const config::Job& job) {
+  const auto before = std::exchange(job_, job);
+  auto whole = first_gradients();
+  job_ = before;
+  return whole;
+}
+
+SmallJob::Curve SmallJob::curve_of(const config::Job& job) {
+  const auto before = std::exchange(job_, job);
+  auto curve = this->curve();
+  job_ = before;
+  return curve;
+}
+
+}  // namespace phalanx::runtime
