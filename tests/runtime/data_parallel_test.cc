@@ -84,7 +84,7 @@ TEST_F(DataParallel, CountsTheTokensOfEveryExpertAndMovesBiasesByTheSignOfTheLoa
           const auto at = [&](const at::Tensor& flat) {
             return flat.narrow(0, bucket.flat.offsets[t], 6);
           };
-          EXPECT_TRUE(at::allclose(at(values).to(at::kDouble), (mean - load).sign() * 0.01));
+          EXPECT_TRUE(at::allclose(at(values).to(at::kDouble), load.sub(mean).sign().mul(-0.01)));
           EXPECT_FALSE(at(self.stepper.gradients().reduced(part)).any().item<bool>());
           EXPECT_FALSE(at(first).any().item<bool>());
         }
