@@ -128,11 +128,11 @@ TEST_P(ExpertsOf, GiveTheSameBitsWhenWeightGradientsAreDelayedAndTouchNoneBefore
   model.forward(batch, saved);
   auto dy = saved.dlogits;
   for (std::size_t i = model.blocks().size(); i-- > 0;)
-    dy = model.blocks()[i]->backward_input(dy, saved.blocks[i]);
+    dy = model.blocks()[i]->backward_input(dy, saved.chunk.blocks[i]);
   for (const auto& [name, parameter] : delayed)
     EXPECT_FALSE(parameter.gradient.any().item<bool>()) << name << " was touched too early";
   for (std::size_t i = 0; i < model.blocks().size(); ++i)
-    model.blocks()[i]->backward_weight(saved.blocks[i]);
+    model.blocks()[i]->backward_weight(saved.chunk.blocks[i]);
   for (const auto& [name, parameter] : delayed)
     EXPECT_TRUE(same_bits(parameter.gradient, at_once.at(name).gradient)) << name;
 }
