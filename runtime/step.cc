@@ -40,7 +40,7 @@ std::int64_t token_count(const std::vector<NumberedMicroBatch>& batches) {
 
 // What all ranks know after the commit point, as sums over them.
 struct Stepper::Commit {
-  double loss, tokens, squared_norm, balance_loss, stop, trace;
+  double loss, tokens, squared_norm, balance_loss, busiest_experts, stop, trace;
 };
 
 Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& data,
@@ -71,7 +71,7 @@ StepOutcome Stepper::run(const Wishes& wishes) {
   const double lr = model::learning_rate(job_.train, state_.progress.step + 1);
   update(clip / sums.tokens, lr);
   for_each_bias([&](const std::string& name, std::size_t begin, std::int64_t count) {
-    experts_.move(name, 0, at::from_blob(&state_.parameters()[begin], {count}), sums.tokens);
+    experts_.move(name, at::from_blob(&state_.parameters()[begin], {count}));
   });
   state_.progress.step += 1;
   state_.progress.samples += job_.train.global_batch;
@@ -80,7 +80,7 @@ StepOutcome Stepper::run(const Wishes& wishes) {
           norm,
           lr,
           sums.balance_loss / sums.tokens,
-          experts_.busiest(sums.tokens),
+          sums.busiest_experts / static_cast<double>(job_.model.layers),
           sums.stop > 0,
           sums.trace == group_->size()};
 }
@@ -111,7 +111,7 @@ double Stepper::accumulate_gradients(const std::vector<NumberedMicroBatch>& batc
   phases_.enter(Phase::kCommit);
   gradients_.wait();
   for_each_bias([&](const std::string& name, std::size_t begin, std::int64_t count) {
-    experts_.take(name, 0, at::from_blob(&gradients_.flat()[begin], {count}));
+    experts_.take(name, at::from_blob(&gradients_.flat()[begin], {count}));
   });
   return loss;
 }
@@ -119,14 +119,17 @@ double Stepper::accumulate_gradients(const std::vector<NumberedMicroBatch>& batc
 Stepper::Commit Stepper::commit(double local_loss, const std::vector<NumberedMicroBatch>& batches,
                                 const Wishes& wishes) {
   const auto own = own_part(gradients_.flat(), group_->size(), group_->rank());
+  // All ranks have the same sums of the load.
+  const double busiest = group_->rank() == 0 ? experts_.busiest() : 0;
   const double mine[] = {local_loss,
                          static_cast<double>(token_count(batches)),
                          kernels::squared_norm(own),
                          balance_loss_,
+                         busiest,
                          wishes.stop ? 1.0 : 0.0,
                          wishes.trace ? 1.0 : 0.0};
   const auto sums = sum_over(*group_, mine);
-  return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]};
+  return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]};
 }
 
 void Stepper::update(double gradient_scale, double lr) {
