@@ -1,5 +1,8 @@
 #include "model/expert_balance.h"
 
+#include <ATen/ops/div.h>
+#include <ATen/ops/max.h>
+#include <ATen/ops/mean.h>
 #include <ATen/ops/sub.h>
 
 namespace phalanx::model {
@@ -13,12 +16,12 @@ void ExpertBalance::take(const std::string& bias, at::Tensor counts) {
 
 void ExpertBalance::move(const std::string& bias, at::Tensor values) const {
   const auto& counts = load_.at(bias);
-  values.sub_((counts - counts.mean()).sign_().to(values.scalar_type()), rate_);
+  values.sub_(counts.sub(counts.mean()).sign_().to(values.scalar_type()), rate_);
 }
 
 double ExpertBalance::busiest() const {
   double sum = 0;
-  for (const auto& [bias, counts] : load_) sum += (counts.max() / counts.mean()).item<double>();
+  for (const auto& [bias, counts] : load_) sum += counts.max().div(counts.mean()).item<double>();
   return sum;
 }
 
