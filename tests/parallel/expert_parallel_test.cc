@@ -120,6 +120,8 @@ void expect_as_on_one_rank(const std::string& preset, int ranks, const at::Tenso
 struct Load {
   const char* name;
   std::vector<double> bias;
+
+  friend std::ostream& operator<<(std::ostream& out, const Load& load) { return out << load.name; }
 };
 class ExpertParallel : public testing::TestWithParam<Load> {};
 
