@@ -9,12 +9,12 @@ namespace phalanx::model {
 
 ExpertBalance::ExpertBalance(const config::Model& model) : rate_(model.router.bias_balancing) {}
 
-void ExpertBalance::take(const std::string& bias, at::Tensor counts) {
+void ExpertBalance::take(const std::string& bias, const at::Tensor& counts) {
   load_[bias] = counts.to(at::kDouble, /*non_blocking=*/false, /*copy=*/true);
   counts.zero_();
 }
 
-void ExpertBalance::move(const std::string& bias, at::Tensor values) const {
+void ExpertBalance::move(const std::string& bias, const at::Tensor& values) const {
   const auto& counts = load_.at(bias);
   values.sub_(counts.sub(counts.mean()).sign_().to(values.scalar_type()), rate_);
 }
