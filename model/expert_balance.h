@@ -21,8 +21,8 @@ class ExpertBalance {
   // gradient norm nor the optimizer, which then leaves the bias alone, takes them for a gradient.
   void take(const std::string& bias, const at::Tensor& counts);
 
-  // Moves the bias by the factor `bias_balancing` towards more tokens where the load taken was below
-  // the experts' mean, towards fewer where it was above.
+  // Moves the bias by the factor `bias_balancing` towards more tokens where the load taken was
+  // below the experts' mean, towards fewer where it was above.
   void move(const std::string& bias, const at::Tensor& values) const;
 
   // Tokens of each expert in the last step, fp64, by the layer's bias.

@@ -185,8 +185,7 @@ void Stepper::gather_changes() {
 
 const layout::Schedule& Stepper::schedule_of(const NumberedMicroBatches& batches) {
   const auto count = static_cast<int>(batches.tensors.size());
-  if (schedule_.ranks.empty())
-    schedule_ = layout::step_schedule(job_, state_.partition(), count);
+  if (schedule_.ranks.empty()) schedule_ = layout::step_schedule(job_, state_.partition(), count);
   return schedule_;
 }
 
@@ -204,8 +203,12 @@ Stepper::Commit Stepper::commit(double local_loss, const NumberedMicroBatches& b
   // All ranks of a stage have the same sums of its layers' load.
   const bool speaks = at_.data == 0 && at_.context == 0 && at_.tensor == 0;
   const double busiest = speaks ? experts_.busiest() : 0;
-  const double mine[] = {counted * local_loss, counted * static_cast<double>(token_count(batches)),
-                         norm, balance_loss_, busiest, wishes.stop ? 1.0 : 0.0,
+  const double mine[] = {counted * local_loss,
+                         counted * static_cast<double>(token_count(batches)),
+                         norm,
+                         balance_loss_,
+                         busiest,
+                         wishes.stop ? 1.0 : 0.0,
                          wishes.trace ? 1.0 : 0.0};
   const auto sums = sum_over(*groups_.world, mine);
   return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]};
@@ -230,11 +233,11 @@ void Stepper::blame(const NumberedMicroBatches& batches) {
     groups_.world->barrier().wait();
   }
   const auto found =
-      nobody ? "in no layer of any rank: the sum of the ranks' gradients overflowed"
-             : fmt::format("first in {}, samples {}", search.found(),
-                           fmt::join(batches.sequences[static_cast<std::size_t>(
-                                         search.micro_batch())],
-                                     " "));
+      nobody
+          ? "in no layer of any rank: the sum of the ranks' gradients overflowed"
+          : fmt::format(
+                "first in {}, samples {}", search.found(),
+                fmt::join(batches.sequences[static_cast<std::size_t>(search.micro_batch())], " "));
   throw DivergedError(
       fmt::format("step {}: loss or gradient is not a finite number: {}", state_.progress.step + 1,
                   found),
@@ -244,8 +247,7 @@ void Stepper::blame(const NumberedMicroBatches& batches) {
 double Stepper::validate() {
   phases_.enter(Phase::kValidation);
   gather_changes();
-  const auto batches =
-      data_.validation(state_.partition().mesh.sizes().data, at_.data);
+  const auto batches = data_.validation(state_.partition().mesh.sizes().data, at_.data);
   if (validation_schedule_.ranks.empty())
     validation_schedule_ = layout::validation_schedule(job_, state_.partition(),
                                                        static_cast<int>(batches.tensors.size()));

@@ -27,9 +27,10 @@ struct StepOutcome {
   double loss = 0;       // mean nats a token
   double grad_norm = 0;  // of the mean gradient, before clipping
   double lr = 0;
-  double balance_loss = 0;    // of experts, mean a token, over all layers
-  double busiest_expert = 0;  // tokens of the busiest over those of the mean one, mean of layers; 0: none
-  bool stop = false;       // some rank wishes to stop
+  double balance_loss = 0;  // of experts, mean a token, over all layers
+  double busiest_expert =
+      0;              // tokens of the busiest over those of the mean one, mean of layers; 0: none
+  bool stop = false;  // some rank wishes to stop
   bool all_trace = false;  // every rank wishes to trace
 };
 

@@ -50,7 +50,7 @@ TEST_P(Layouts, ComputeTheGradientsOfOneRank) {
   const auto expected = first_gradients_of(alone());
   const auto found = first_gradients();
   for (const auto& [name, gradient] : expected) {
-    if (name.ends_with("key.bias")) continue;  // nothing but rounding: it moves all scores alike
+    if (name.ends_with("key.bias")) continue;     // nothing but rounding: it moves all scores alike
     if (name.ends_with("router.bias")) continue;  // no gradient
     EXPECT_LE(relative_error(found.at(name), gradient), 1e-10) << name;
   }
@@ -67,31 +67,35 @@ TEST_P(Layouts, ComputeTheLossesOfOneRank) {
 
 INSTANTIATE_TEST_SUITE_P(
     Small, Layouts,
-    testing::Values(Layout{.tensor = 2}, Layout{.tensor = 4}, Layout{.data = 2, .tensor = 2},
-                    Layout{.pipeline = 2}, Layout{.data = 2, .pipeline = 3},
-                    Layout{.pipeline = 2, .schedule = "gpipe", .virtual_stages = 2},
-                    Layout{.pipeline = 2, .schedule = "interleaved_1f1b", .virtual_stages = 2},
-                    Layout{.tensor = 2, .pipeline = 2, .schedule = "zb_h1"},
-                    Layout{.data = 2, .pipeline = 2, .schedule = "zb_v", .virtual_stages = 2},
-                    Layout{.pipeline = 3, .schedule = "dualpipe_v", .virtual_stages = 2},
-                    Layout{.data = 3, .zero_stage = 1}, Layout{.data = 3, .zero_stage = 2},
-                    Layout{.data = 3, .zero_stage = 3},
-                    Layout{.data = 2, .tensor = 2, .pipeline = 2, .zero_stage = 3},
-                    Layout{.data = 2, .pipeline = 2, .zero_stage = 2, .schedule = "zb_v",
-                           .virtual_stages = 2, .recompute = "full"},
-                    Layout{.recompute = "full"}, Layout{.tensor = 2, .preset = "gpt2"},
-                    Layout{.data = 2, .pipeline = 3, .zero_stage = 3, .preset = "gpt2"},
-                    Layout{.tensor = 4, .pipeline = 2, .schedule = "zb_v", .virtual_stages = 2,
-                           .preset = "gpt2"},
-                    Layout{.data = 2, .preset = "mixtral", .expert = 2},
-                    Layout{.data = 4, .zero_stage = 1, .preset = "qwen_moe", .expert = 2},
-                    Layout{.data = 4, .preset = "qwen_moe", .expert = 4},
-                    Layout{.data = 2, .tensor = 2, .preset = "mixtral", .expert = 2},
-                    Layout{.tensor = 4, .preset = "qwen_moe"},
-                    Layout{.data = 2, .pipeline = 2, .schedule = "zb_h1", .preset = "mixtral",
-                           .expert = 2},
-                    Layout{.data = 4, .zero_stage = 3, .preset = "mixtral", .expert = 2},
-                    Layout{.data = 2, .recompute = "full", .preset = "qwen_moe", .expert = 2}));
+    testing::Values(
+        Layout{.tensor = 2}, Layout{.tensor = 4}, Layout{.data = 2, .tensor = 2},
+        Layout{.pipeline = 2}, Layout{.data = 2, .pipeline = 3},
+        Layout{.pipeline = 2, .schedule = "gpipe", .virtual_stages = 2},
+        Layout{.pipeline = 2, .schedule = "interleaved_1f1b", .virtual_stages = 2},
+        Layout{.tensor = 2, .pipeline = 2, .schedule = "zb_h1"},
+        Layout{.data = 2, .pipeline = 2, .schedule = "zb_v", .virtual_stages = 2},
+        Layout{.pipeline = 3, .schedule = "dualpipe_v", .virtual_stages = 2},
+        Layout{.data = 3, .zero_stage = 1}, Layout{.data = 3, .zero_stage = 2},
+        Layout{.data = 3, .zero_stage = 3},
+        Layout{.data = 2, .tensor = 2, .pipeline = 2, .zero_stage = 3},
+        Layout{.data = 2,
+               .pipeline = 2,
+               .zero_stage = 2,
+               .schedule = "zb_v",
+               .virtual_stages = 2,
+               .recompute = "full"},
+        Layout{.recompute = "full"}, Layout{.tensor = 2, .preset = "gpt2"},
+        Layout{.data = 2, .pipeline = 3, .zero_stage = 3, .preset = "gpt2"},
+        Layout{
+            .tensor = 4, .pipeline = 2, .schedule = "zb_v", .virtual_stages = 2, .preset = "gpt2"},
+        Layout{.data = 2, .preset = "mixtral", .expert = 2},
+        Layout{.data = 4, .zero_stage = 1, .preset = "qwen_moe", .expert = 2},
+        Layout{.data = 4, .preset = "qwen_moe", .expert = 4},
+        Layout{.data = 2, .tensor = 2, .preset = "mixtral", .expert = 2},
+        Layout{.tensor = 4, .preset = "qwen_moe"},
+        Layout{.data = 2, .pipeline = 2, .schedule = "zb_h1", .preset = "mixtral", .expert = 2},
+        Layout{.data = 4, .zero_stage = 3, .preset = "mixtral", .expert = 2},
+        Layout{.data = 2, .recompute = "full", .preset = "qwen_moe", .expert = 2}));
 
 }  // namespace
 }  // namespace phalanx::runtime

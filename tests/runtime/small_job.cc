@@ -23,8 +23,7 @@ comm::Membership membership(int rank, const std::vector<comm::Listener>& listene
   membership.generation = 1;
   membership.rank = rank;
   for (std::size_t peer = 0; peer < listeners.size(); ++peer)
-    membership.peers.push_back(
-        {static_cast<int>(peer), 0, "127.0.0.1", listeners[peer].port()});
+    membership.peers.push_back({static_cast<int>(peer), 0, "127.0.0.1", listeners[peer].port()});
   membership.secret = "secret";
   membership.deadline = std::chrono::seconds(60);
   membership.node_memory = memory.duplicate();
@@ -75,8 +74,7 @@ SmallJob::SmallJob() {
   folder_ = std::filesystem::temp_directory_path() / ("small_job." + std::to_string(::getpid()));
   std::filesystem::create_directories(folder_);
   std::string text;
-  for (int i = 0; i < 400; ++i)
-    text += "the " + std::to_string(i * i) + "th rank holds the line; ";
+  for (int i = 0; i < 400; ++i) text += "the " + std::to_string(i * i) + "th rank holds the line; ";
   write_file_atomically(folder_ / "text.txt", text);
   data::PrepareOptions options;
   options.inputs = {folder_ / "text.txt"};
@@ -103,8 +101,8 @@ config::Job SmallJob::alone() const {
 
 void SmallJob::on_ranks(const std::function<void(Rank&)>& body) {
   const auto ranks = static_cast<int>(job_.ranks());
-  const auto memory = create_memory_file(
-      "test", comm::node_memory_bytes(ranks, layout::registered_bytes(job_)));
+  const auto memory =
+      create_memory_file("test", comm::node_memory_bytes(ranks, layout::registered_bytes(job_)));
   std::vector<comm::Listener> listeners;
   for (int rank = 0; rank < ranks; ++rank) listeners.emplace_back("127.0.0.1");
   std::vector<std::jthread> threads;
