@@ -30,6 +30,10 @@ at::ScalarType gradient_type(const std::string& precision) {
   return precision == "fp64" ? at::kDouble : at::kFloat;
 }
 
+at::ScalarType wire_type(const config::Job& job) {
+  return job.parallel.gradient_wire == "bf16" ? at::kBFloat16 : gradient_type(job.train.precision);
+}
+
 std::int64_t token_count(const NumberedMicroBatches& batches) {
   std::int64_t tokens = 0;
   for (const auto& batch : batches.tensors) tokens += batch.targets.numel();
@@ -69,7 +73,7 @@ Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& 
       at_(state.coordinates()),
       tensor_axis_(groups.axes.tensor, job.model.sequence_length),
       gradients_(groups.buckets, layout::gradient_policy(job.parallel),
-                 gradient_type(job.train.precision)),
+                 gradient_type(job.train.precision), wire_type(job)),
       weights_(state, groups, job.train.precision),
       parameters_(make_parameters()),
       executor_(
@@ -124,6 +128,7 @@ parallel::ExecutorHooks Stepper::hooks() {
 StepOutcome Stepper::run(const Wishes& wishes) {
   phases_.begin_step(state_.progress.step + 1);
   phases_.enter(Phase::kData);
+  const parallel::PlannedArena::Pass pass(step_arena_);
   const auto batches = next_batches();
   const double local_loss = accumulate_gradients(batches);
 
@@ -253,6 +258,7 @@ double Stepper::validate() {
                                                        static_cast<int>(batches.tensors.size()));
   auto silent = hooks();
   silent.enter = nullptr;
+  const parallel::PlannedArena::Pass pass(validation_arena_);
   const double loss = executor_.run(validation_schedule_, batches.tensors, silent);
   const double counted = counts_tokens() ? 1 : 0;
   const double mine[] = {counted * loss, counted * static_cast<double>(token_count(batches))};

@@ -6,6 +6,7 @@
 #include "config/job.h"
 #include "model/expert_balance.h"
 #include "parallel/gradient_buckets.h"
+#include "parallel/planned_arena.h"
 #include "parallel/schedule_executor.h"
 #include "parallel/tensor_axis.h"
 #include "runtime/compute_weights.h"
@@ -66,6 +67,9 @@ class Stepper {
   // The tokens that each expert has got in the last step, of the layers that this rank has.
   const model::ExpertBalance& experts() const { return experts_; }
 
+  // Where the tensors of a step lie.
+  const parallel::PlannedArena& arena() const { return step_arena_; }
+
  private:
   struct Commit;
   parallel::Parameters make_parameters() const;
@@ -87,6 +91,8 @@ class Stepper {
   PhaseClock& phases_;
   layout::Coordinates at_;
   parallel::TensorAxis tensor_axis_;
+  parallel::PlannedArena step_arena_{parallel::MemoryUse::kActivations};
+  parallel::PlannedArena validation_arena_{parallel::MemoryUse::kActivations};
   layout::Schedule schedule_, validation_schedule_;  // made with the first micro-batches
   parallel::GradientBuckets gradients_;
   ComputeWeights weights_;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "runtime/agree.h"
+#include "tests/runtime/allocation_count.h"
 #include "tests/runtime/small_job.h"
 
 namespace phalanx::runtime {
@@ -46,6 +47,19 @@ TEST_F(DataParallel, InBf16RepeatsBitForBitAndFollowsTheLossesOfFp32) {
   ASSERT_EQ(rounded.size(), exact.size());
   for (std::size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(rounded[i] / exact[i], 1, 5e-3);
   EXPECT_NE(rounded, exact);
+}
+
+TEST_F(DataParallel, WithGradientsInBf16OnTheWireFollowsTheLossesOfFp32) {
+  const auto exact = curve_on(3).losses;
+  job_.parallel.gradient_wire = "bf16";
+  for (const int zero_stage : {0, 1, 2}) {
+    job_.parallel.zero_stage = zero_stage;
+    const auto rounded = curve_on(3).losses;
+    EXPECT_EQ(rounded, curve_on(3).losses);
+    EXPECT_EQ(rounded.front(), exact.front());  // only what follows the first update can differ
+    for (std::size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(rounded[i] / exact[i], 1, 5e-3);
+    EXPECT_NE(rounded, exact);
+  }
 }
 
 TEST_F(DataParallel, RepeatsALossCurveBitForBit) {
@@ -93,6 +107,37 @@ TEST_F(DataParallel, CountsTheTokensOfEveryExpertAndMovesBiasesByTheSignOfTheLoa
       EXPECT_DOUBLE_EQ(outcome.busiest_expert, busiest / layers);
       // Of an even load it would be the factor, times the experts of a token, in every layer.
       EXPECT_NEAR(outcome.balance_loss, 0.05 * 2 * layers, 0.05 * layers);
+    });
+  }
+}
+
+// What a tensor still asks of the system are its small heads: shape, storage, reference counts.
+TEST_F(DataParallel, TakesNoMemoryForTensorsFromTheSystemFromTheSecondStepOn) {
+  parallel::count_tensor_memory();
+  job_.train.global_batch = 10;
+  struct Layout {
+    int ranks, pipeline, zero_stage;
+  };
+  for (const auto& layout : {Layout{2, 1, 0}, Layout{2, 2, 0}, Layout{2, 1, 3}}) {
+    job_.launch.ranks_per_node = layout.ranks;
+    job_.parallel.pipeline = layout.pipeline;
+    job_.parallel.zero_stage = layout.zero_stage;
+    on_ranks([&](Rank& self) {
+      self.stepper.run({});
+      const auto first = self.stepper.arena().counts();
+      const auto bytes = self.stepper.arena().bytes();
+      EXPECT_GT(first.blocks, 3 * 2 * 10) << "three micro-batches of two layers";
+      EXPECT_EQ(first.unplanned, first.blocks);
+      for (int step = 2; step <= 5; ++step) {
+        take_allocations();
+        self.stepper.run({});
+        const auto others = take_allocations();
+        EXPECT_EQ(self.stepper.arena().counts().unplanned, 0) << "step " << step;
+        EXPECT_EQ(self.stepper.arena().counts().blocks, first.blocks);
+        EXPECT_EQ(self.stepper.arena().bytes(), bytes);
+        EXPECT_LT(others.largest, 1024U);
+        EXPECT_LT(others.count, 12 * first.blocks);
+      }
     });
   }
 }
