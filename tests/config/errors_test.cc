@@ -66,8 +66,8 @@ TEST(Errors, ReadLikeThoseOfACompiler) {
                   "2, ffn_width: 704, "
                   "sequence_length: 256, vocab_size: auto}\n" +
                   "   | " + spaces + "^^^^\n" +
-                  "help: `heads`: Attention heads of a layer; with `llama`, `width / heads` must "
-                  "be even.");
+                  "help: `heads`: Attention heads of a layer; `width / heads` must be even, but "
+                  "with `gpt2`.");
   }
 }
 
