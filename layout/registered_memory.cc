@@ -35,8 +35,8 @@ std::uint64_t registered_bytes(const config::Job& job) {
       const int rank = partition.mesh.rank({pipeline, 0, 0, tensor});
       for (const auto& bucket : buckets(job.model, partition, rank, 4 << 20))
         if (!bucket.gradients_in_runs)
-          bytes += bucket.flat.elements *
-                   (bucket.holds_matrices() ? matrix_element : vector_element);
+          bytes +=
+              bucket.flat.elements * (bucket.holds_matrices() ? matrix_element : vector_element);
       most = std::max(most, bytes);
     }
   return static_cast<std::uint64_t>(most) + kGroupMemory + axes_memory(sizes);

@@ -20,8 +20,8 @@ struct Layout {
   friend std::ostream& operator<<(std::ostream& out, const Layout& l) {
     return out << l.preset << " data " << l.data << " tensor " << l.tensor << " pipeline "
                << l.pipeline << " zero " << l.zero_stage << ' ' << l.schedule << " x"
-               << l.virtual_stages << " recompute " << l.recompute << " context " << l.context << ' '
-               << l.context_attention << " expert " << l.expert;
+               << l.virtual_stages << " recompute " << l.recompute << " context " << l.context
+               << ' ' << l.context_attention << " expert " << l.expert;
   }
 };
 
@@ -136,7 +136,8 @@ INSTANTIATE_TEST_SUITE_P(
         Layout{.data = 4, .zero_stage = 3, .preset = "mixtral", .expert = 2},
         Layout{.data = 2, .recompute = "full", .preset = "qwen_moe", .expert = 2},
         Layout{.preset = "mixtral", .context = 2, .expert = 2},
-        Layout{.data = 2, .recompute = "selective", .preset = "qwen_moe", .context = 2, .expert = 4},
+        Layout{
+            .data = 2, .recompute = "selective", .preset = "qwen_moe", .context = 2, .expert = 4},
         Layout{.tensor = 2,
                .pipeline = 2,
                .zero_stage = 3,
