@@ -58,6 +58,20 @@ parallel::ScheduleExecutor::Boundary boundary(const config::Job& job, int tensor
   };
 }
 
+// Where the tensors of a step lie. Those of experts have the sizes of their loads, which no step
+// has twice: nothing to plan.
+class StepMemory {
+ public:
+  StepMemory(parallel::PlannedArena& arena, const config::Model& model)
+      : use_(parallel::MemoryUse::kActivations) {
+    if (model.experts == 0) pass_.emplace(arena);
+  }
+
+ private:
+  parallel::MemoryScope use_;
+  std::optional<parallel::PlannedArena::Pass> pass_;
+};
+
 }  // namespace
 
 // What all ranks know after the commit point, as sums over them.
@@ -132,7 +146,7 @@ parallel::ExecutorHooks Stepper::hooks() {
 StepOutcome Stepper::run(const Wishes& wishes) {
   phases_.begin_step(state_.progress.step + 1);
   phases_.enter(Phase::kData);
-  const parallel::PlannedArena::Pass pass(step_arena_);
+  const StepMemory memory(step_arena_, job_.model);
   const auto batches = next_batches();
   const double local_loss = accumulate_gradients(batches);
 
@@ -276,7 +290,7 @@ double Stepper::validate() {
                                                        static_cast<int>(batches.tensors.size()));
   auto silent = hooks();
   silent.enter = nullptr;
-  const parallel::PlannedArena::Pass pass(validation_arena_);
+  const StepMemory memory(validation_arena_, job_.model);
   const double loss = executor_.run(validation_schedule_, batches.tensors, silent);
   const double counted = counts_tokens() ? 1 : 0;
   const double mine[] = {counted * loss, counted * static_cast<double>(token_count(batches))};

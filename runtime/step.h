@@ -67,7 +67,7 @@ class Stepper {
   // The tokens that each expert has got in the last step, of the layers that this rank has.
   const model::ExpertBalance& experts() const { return experts_; }
 
-  // Where the tensors of a step lie.
+  // Where the tensors of a step lie; empty with experts.
   const parallel::PlannedArena& arena() const { return step_arena_; }
 
  private:

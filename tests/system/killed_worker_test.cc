@@ -31,7 +31,7 @@ class KilledWorkerOfExperts : public AgainstReference {
   KilledWorkerOfExperts()
       : AgainstReference({"--train.steps=300", "--model.preset=qwen_moe", "--model.experts=4",
                           "--model.experts_per_token=2", "--model.expert_width=32",
-                          "--model.router.bias_balancing=0.01"}) {}
+                          "--model.router.bias_balancing=0.01", "--parallel.expert=2"}) {}
 };
 
 void expect_recovered_by(const LiveRun& run, const std::string& rung) {
@@ -53,7 +53,8 @@ TEST_F(KilledWorkerOfAShortRun, InTheFinalSaveIsReplacedOrNotNeededAnyMore) {
   }
 }
 
-// The state holds the biases that balance experts, though no optimizer moves them.
+// The state holds the biases that balance experts, though no optimizer moves them; ranks 0 and 2
+// have the same half of the experts.
 TEST_F(KilledWorkerOfExperts, IsReplacedAndNobodyCanTell) {
   LiveRun& run = start();
   const auto workers = run.training_workers();
