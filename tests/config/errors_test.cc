@@ -156,7 +156,6 @@ TEST(Errors, NameTheNearestOfTheAllowedWords) {
 TEST(Errors, SayOfEveryValueThatIsPlannedThatItIsNotSupportedYet) {
   const JobFolder folder;
   const std::vector<std::pair<std::string, std::string>> planned = {
-      {"parallel.expert", "8"},
       {"train.precision", "fp64"},       {"launch.device", "cuda"},
       {"launch.backend", "nccl"},        {"model.preset", "gpt"},
       {"data.tokenizer", "bpe.json"},    {"train.optimizer.name", "muon"},
