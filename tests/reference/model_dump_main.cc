@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
     phalanx::reference::write_safetensors(argv[3],
                                           phalanx::reference::results(job.model, given));
   } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
+    fmt::print(stderr, "{}\n", error.what());
     return 1;
   }
   return 0;
