@@ -113,7 +113,7 @@ def of_phalanx(model_dump, model, given):
     with tempfile.TemporaryDirectory() as folder:
         paths = [f"{folder}/{name}" for name in ("job.yaml", "given.safetensors", "results.safetensors")]
         Path(paths[0]).write_text(json.dumps(job))
-        save_file({name: tensor.contiguous() for name, tensor in given.items()}, paths[1])
+        save_file({name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in given.items()}, paths[1])
         if subprocess.run([model_dump, *paths]).returncode != 0:
             sys.exit(f"error: compare with transformers: {model_dump} failed on {model}")
         return load_file(paths[2])
