@@ -19,7 +19,8 @@ for argument in "$@"; do
     --cuda) cuda=yes ;;
     --lint) lint=yes ;;
     --reference) reference=yes ;;
-    *) printf 'error: setup: expected --benchmarks, --cuda, --lint, --reference or nothing, found %s\n' "$argument" >&2; exit 2 ;;
+    *) printf 'error: setup: expected --benchmarks, --cuda, --lint, --reference or nothing, found %s\n' "$argument" >&2
+       exit 2 ;;
   esac
 done
 

@@ -76,17 +76,19 @@ def make_every_weight_count(network):
     """Norms not one, biases not zero, and matrices that keep the size of what they multiply."""
     for name, weight in network.named_parameters():
         if weight.ndim > 1:
-            torch.nn.init.normal_(weight, std=1 if name.endswith(("embed_tokens.weight", "wpe.weight"))
-                                  else weight.shape[-1] ** -0.5)
+            looked_up = name.endswith(("embed_tokens.weight", "wpe.weight"))
+            torch.nn.init.normal_(weight, std=1 if looked_up else weight.shape[-1] ** -0.5)
         else:
-            torch.nn.init.normal_(weight, mean=1 if "norm" in name or "ln_" in name and "bias" not in name else 0, std=0.3)
+            torch.nn.init.normal_(weight, mean=0 if name.endswith("bias") else 1, std=0.3)
 
 
 def expert_loads(model, router_logits):
     """The place of a balancing bias's gradient counts the tokens that chose each expert."""
-    return {f"layers.{i}.ffn.router.bias":
-            torch.bincount(logits.topk(model["experts_per_token"]).indices.flatten(), minlength=model["experts"]).float()
-            for i, logits in enumerate(router_logits)}
+    def load(logits):
+        chosen = logits.topk(model["experts_per_token"]).indices
+        return torch.bincount(chosen.flatten(), minlength=model["experts"]).float()
+
+    return {f"layers.{i}.ffn.router.bias": load(logits) for i, logits in enumerate(router_logits)}
 
 
 def of_transformers(model, sequences):
@@ -113,7 +115,8 @@ def of_phalanx(model_dump, model, given):
     with tempfile.TemporaryDirectory() as folder:
         paths = [f"{folder}/{name}" for name in ("job.yaml", "given.safetensors", "results.safetensors")]
         Path(paths[0]).write_text(json.dumps(job))
-        save_file({name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in given.items()}, paths[1])
+        alone = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in given.items()}
+        save_file(alone, paths[1])
         if subprocess.run([model_dump, *paths]).returncode != 0:
             sys.exit(f"error: compare with transformers: {model_dump} failed on {model}")
         return load_file(paths[2])

@@ -90,5 +90,5 @@ def ours(model, theirs):
                 found[name.format(i=i, e=e)] = part[0](tensor, e) if part else tensor
     count = sum(tensor.numel() for tensor in theirs.values())
     if sum(tensor.numel() for tensor in found.values()) != count:
-        raise ValueError(f"{model['preset']}: transformers has {count} numbers, not those of tests/reference/tensor_names.py")
+        raise ValueError(f"{model['preset']}: transformers has {count} numbers, not those named in tensor_names.py")
     return found
