@@ -15,6 +15,7 @@ std::vector<Subcommand> status_commands();  // status, cancel
 std::vector<Subcommand> trace_commands();   // trace
 std::vector<Subcommand> ckpt_commands();    // ckpt ls, ckpt inspect, ckpt verify
 std::vector<Subcommand> generate_commands();
+std::vector<Subcommand> parity_commands();
 std::vector<Subcommand> data_commands();    // data prepare, data inspect, data baseline
 std::vector<Subcommand> daemon_commands();  // keeper, agent, controller: started by each other
 
