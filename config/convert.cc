@@ -17,6 +17,11 @@ Model to_struct(const schema::Model& from) {
   to.vocab_size = from.vocab_size();
   to.rope_theta = from.rope_theta();
   to.norm_epsilon = from.norm_epsilon();
+  to.experts = from.experts();
+  to.experts_per_token = from.experts_per_token();
+  to.expert_width = from.expert_width();
+  to.router = {from.router().weights(), from.router().balance_loss(),
+               from.router().bias_balancing()};
   return to;
 }
 
@@ -31,6 +36,12 @@ void to_schema(const Model& from, schema::Model& to) {
   to.set_vocab_size(from.vocab_size);
   to.set_rope_theta(from.rope_theta);
   to.set_norm_epsilon(from.norm_epsilon);
+  to.set_experts(from.experts);
+  to.set_experts_per_token(from.experts_per_token);
+  to.set_expert_width(from.expert_width);
+  to.mutable_router()->set_weights(from.router.weights);
+  to.mutable_router()->set_balance_loss(from.router.balance_loss);
+  to.mutable_router()->set_bias_balancing(from.router.bias_balancing);
 }
 
 Data to_struct(const schema::Data& from) {

@@ -11,6 +11,14 @@
 // by name.
 namespace phalanx::config {
 
+struct Router {
+  std::string weights = "preset";
+  double balance_loss = 0.01;
+  double bias_balancing = 0;
+
+  bool operator==(const Router&) const = default;
+};
+
 struct Model {
   std::string preset = "llama";
   std::int64_t layers = 0;
@@ -22,6 +30,10 @@ struct Model {
   std::int64_t vocab_size = 0;  // 0: auto, the tokenizer's
   double rope_theta = 10000.0;
   double norm_epsilon = 1e-5;
+  std::int64_t experts = 0;  // 0: a dense model
+  std::int64_t experts_per_token = 0;
+  std::int64_t expert_width = 0;
+  Router router;
 };
 
 struct Dataset {

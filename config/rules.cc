@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <utility>
 
 #include "config/wording.h"
 
@@ -58,6 +59,45 @@ void check_gpt2(const Model& model, Rules& rules) {
                  "leave the key out, or choose `preset: llama`");
 }
 
+// The keys of experts, where there are none.
+void check_dense(const Model& model, Rules& rules) {
+  const std::pair<std::string, bool> keys[] = {
+      {"model.experts", model.experts != 0},
+      {"model.experts_per_token", model.experts_per_token != 0},
+      {"model.expert_width", model.expert_width != 0},
+      {"model.router", model.router != Router()}};
+  for (const auto& [path, used] : keys)
+    if (used && rules.known({path}))
+      rules.report(path, "expected none with the preset " + model.preset + ", which has no experts",
+                   "leave the key out, or choose `preset: mixtral` or `qwen_moe`");
+}
+
+void check_experts(const Model& model, Rules& rules) {
+  const bool known = rules.known({"model.experts"});
+  if (known && model.experts == 0)
+    rules.report("model.experts",
+                 "expected at least 1 with the preset " + model.preset + ", found 0",
+                 "say how many experts a layer has, and model.experts_per_token");
+  else if (known && rules.known({"model.experts_per_token"}) &&
+           (model.experts_per_token < 1 || model.experts_per_token > model.experts))
+    rules.report("model.experts_per_token",
+                 fmt::format("expected 1 to model.experts = {}, found {}", model.experts,
+                             model.experts_per_token),
+                 "each token is sent to that many experts");
+  if (!rules.known({"model.expert_width"})) return;
+  const bool has_own_width = model.preset == "qwen_moe";
+  if (has_own_width && model.expert_width == 0)
+    rules.report("model.expert_width", "expected at least 1 with the preset qwen_moe, found 0",
+                 "the width of a routed expert; model.ffn_width is that of the shared one");
+  else if (!has_own_width && model.expert_width != 0)
+    rules.report("model.expert_width", "expected none with the preset " + model.preset,
+                 "leave the key out: model.ffn_width is the width of its experts");
+}
+
+bool has_experts(const Model& model) {
+  return model.preset == "mixtral" || model.preset == "qwen_moe";
+}
+
 void check_model(const Model& model, Rules& rules) {
   const bool heads_known = rules.known({"model.heads"});
   const bool width_known = rules.known({"model.width"}) && heads_known;
@@ -66,7 +106,7 @@ void check_model(const Model& model, Rules& rules) {
         "model.width",
         fmt::format("expected a multiple of model.heads = {}, found {}", model.heads, model.width),
         multiples_around(model.width, model.heads) + " would fit");
-  else if (width_known && model.preset == "llama" && model.width / model.heads % 2 != 0)
+  else if (width_known && model.preset != "gpt2" && model.width / model.heads % 2 != 0)
     rules.report("model.width",
                  fmt::format("expected an even width per head, found {} / {} heads = {}",
                              model.width, model.heads, model.width / model.heads),
@@ -78,6 +118,8 @@ void check_model(const Model& model, Rules& rules) {
                              model.kv_heads),
                  divisors(model.heads) + " would fit");
   if (model.preset == "gpt2") check_gpt2(model, rules);
+  if (!rules.known({"model.preset"})) return;
+  has_experts(model) ? check_experts(model, rules) : check_dense(model, rules);
 }
 
 void check_train(const Train& train, Rules& rules) {

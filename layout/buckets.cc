@@ -18,8 +18,8 @@ std::int64_t round_up(std::int64_t number, std::int64_t unit) {
 // How many neighbouring tensor-parallel ranks hold the same of a tensor.
 int holders(const TensorSpec& spec, int tensor_ranks) {
   if (spec.split == Split::kNone) return tensor_ranks;
-  return std::max<int>(1, tensor_ranks / static_cast<int>(std::min<std::int64_t>(
-                                             spec.units, tensor_ranks)));
+  return std::max<int>(
+      1, tensor_ranks / static_cast<int>(std::min<std::int64_t>(spec.units, tensor_ranks)));
 }
 
 Region region_of(const TensorSpec& spec, const Partition& partition, int rank) {
@@ -36,6 +36,14 @@ Region region_of(const TensorSpec& spec, const Partition& partition, int rank) {
   return region;
 }
 
+// Whether the rank has the expert, or the tensor is no expert's.
+bool holds(const TensorSpec& spec, const config::Model& model, const Partition& partition,
+           int rank) {
+  if (spec.expert < 0) return true;
+  const auto each = model.experts / partition.mesh.sizes().expert;
+  return spec.expert / each == partition.mesh.coordinates(rank).expert;
+}
+
 // The ranks that hold region_of(spec, partition, rank).
 std::vector<int> replicas_of(const TensorSpec& spec, const Partition& partition, int rank) {
   const Mesh& mesh = partition.mesh;
@@ -45,7 +53,8 @@ std::vector<int> replicas_of(const TensorSpec& spec, const Partition& partition,
   if (spec.tied)
     pipeline_ranks = {partition.map.rank_of(0), partition.map.rank_of(partition.map.stages() - 1)};
   std::vector<int> replicas;
-  for (const int other : mesh.group(rank, kGradientAxes | Axis::kTensor)) {
+  const Axes sharing = spec.expert < 0 ? kGradientAxes : kExpertGradientAxes;
+  for (const int other : mesh.group(rank, sharing | Axis::kTensor)) {
     auto at = mesh.coordinates(other);
     if (at.tensor / shared != own) continue;
     for (const int pipeline : pipeline_ranks) {
@@ -76,8 +85,7 @@ std::vector<int> chunks_of(const TensorSpec& spec, const Partition& partition, i
   const int pipeline = partition.mesh.coordinates(rank).pipeline;
   std::vector<int> chunks;
   for (const int stage : stages_of(spec, partition))
-    if (partition.map.rank_of(stage) == pipeline)
-      chunks.push_back(partition.map.chunk_of(stage));
+    if (partition.map.rank_of(stage) == pipeline) chunks.push_back(partition.map.chunk_of(stage));
   return chunks;
 }
 
@@ -93,13 +101,13 @@ void add(Bucket& bucket, const TensorSpec& spec, Region region, int uses, bool j
 
 void lay_out(Bucket& bucket, int zero_stage) {
   const auto& first = bucket.tensors.front();
-  bucket.sharded = zero_stage >= 1 && first.shape.size() > 1 && bucket.replicas.size() > 1;
+  bucket.sharded = zero_stage >= 1 && bucket.holds_matrices() && bucket.replicas.size() > 1;
   // Its two stages have different runs.
   bucket.gradients_in_runs = bucket.sharded && zero_stage >= 2 && !first.tied;
   bucket.parameters_in_runs = bucket.sharded && zero_stage >= 3 && !first.tied;
   bucket.flat = flat_layout(bucket.held);
-  bucket.flat.elements = round_up(bucket.flat.elements,
-                                  kUnit * static_cast<std::int64_t>(bucket.replicas.size()));
+  bucket.flat.elements =
+      round_up(bucket.flat.elements, kUnit * static_cast<std::int64_t>(bucket.replicas.size()));
 }
 
 // Cut between tensors, from the last on, which is the first whose gradient is complete.
@@ -143,7 +151,7 @@ std::vector<Bucket> buckets(const config::Model& model, const Partition& partiti
     const auto previous = std::exchange(before, spec.name);
     place.emplace(spec.name, place.size());
     const auto chunks = chunks_of(spec, partition, rank);
-    if (chunks.empty()) continue;
+    if (chunks.empty() || !holds(spec, model, partition, rank)) continue;
     auto replicas = replicas_of(spec, partition, rank);
     auto& whole = wholes[{chunks.front(), spec.shape.size() > 1, spec.tied, replicas}];
     whole.chunk = chunks.front();
@@ -155,7 +163,8 @@ std::vector<Bucket> buckets(const config::Model& model, const Partition& partiti
   }
   std::vector<Bucket> all;
   for (const auto& [key, whole] : wholes)
-    for (auto& part : cut(whole, target_bytes, partition.zero_stage)) all.push_back(std::move(part));
+    for (auto& part : cut(whole, target_bytes, partition.zero_stage))
+      all.push_back(std::move(part));
   std::ranges::sort(all, [&](const Bucket& a, const Bucket& b) {
     const auto begins = [&](const Bucket& bucket) {
       return std::tuple(-bucket.chunk,

@@ -74,11 +74,24 @@ void check_product(const config::Parallel& parallel, std::int64_t ranks) {
           : changes_that_divide(ranks, {axes.begin(), axes.end() - 1}, model_ranks));
 }
 
+void check_experts(const config::Model& model, std::int64_t expert) {
+  if (expert == 1 || (model.experts > 0 && model.experts % expert == 0)) return;
+  if (model.experts == 0)
+    throw LayoutError(fmt::format("parallel.expert: expected 1 with the preset {}, which has no "
+                                  "experts, found {}",
+                                  model.preset, expert),
+                      "leave the key out");
+  throw LayoutError(
+      fmt::format("parallel.expert: expected a divisor of model.experts = {}, found {}",
+                  model.experts, expert),
+      fmt::format("{} would fit", nearest(expert, model.experts, divides(model.experts))));
+}
+
 void check_tensor(const config::Model& model, std::int64_t tensor) {
   const auto heads_fit = [&](std::int64_t ranks) {
     return model.heads % ranks == 0 &&
            (model.kv_heads % ranks == 0 || ranks % model.kv_heads == 0) &&
-           model.ffn_width % ranks == 0;
+           (model.experts > 0 || model.ffn_width % ranks == 0);
   };
   if (heads_fit(tensor)) return;
   throw LayoutError(
@@ -168,6 +181,7 @@ MeshSizes fit_mesh(const config::Parallel& parallel, std::int64_t ranks) {
 }
 
 void check_model_fits(const config::Model& model, const config::Parallel& parallel) {
+  check_experts(model, parallel.expert);
   check_tensor(model, parallel.tensor);
   check_context(model, parallel.context);
   check_tokens(model, parallel);

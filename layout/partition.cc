@@ -18,11 +18,14 @@ int chunks_of(const config::Job& job, ScheduleKind schedule) {
 PartCosts costs_of(const config::Model& model) {
   PartCosts costs{0, 0, 0};
   for (const auto& spec : tensor_specs(model)) {
-    const auto flops = 2.0 * static_cast<double>(spec.elements());
+    auto flops = 2.0 * static_cast<double>(spec.elements());
+    if (spec.expert >= 0)  // of an even load
+      flops *= static_cast<double>(model.experts_per_token) / static_cast<double>(model.experts);
     if (spec.layer == 0) costs.layer += flops;
     if (spec.layer == model.layers || spec.tied) costs.head += flops;
   }
-  costs.layer += 2.0 * static_cast<double>(model.width * model.sequence_length);  // causal attention
+  costs.layer +=
+      2.0 * static_cast<double>(model.width * model.sequence_length);  // causal attention
   return costs;
 }
 
@@ -31,8 +34,8 @@ PartCosts costs_of(const config::Model& model) {
 Partition partition(const config::Job& job) {
   const Mesh mesh(fit_mesh(job.parallel, job.ranks()));
   check_model_fits(job.model, job.parallel);
-  const auto schedule = mesh.sizes().pipeline == 1 ? ScheduleKind::kNoPipeline
-                                                   : schedule_kind(job.parallel.schedule);
+  const auto schedule =
+      mesh.sizes().pipeline == 1 ? ScheduleKind::kNoPipeline : schedule_kind(job.parallel.schedule);
   const StageMap map{placement(schedule), mesh.sizes().pipeline, chunks_of(job, schedule)};
   build_schedule(schedule, {map.ranks, map.chunks, 1});  // refuses a number of chunks it has not
   return {mesh, schedule, map, split_layers(job.model.layers, map.stages(), costs_of(job.model)),

@@ -44,6 +44,7 @@ struct Bucket {
   bool gradients_in_runs = false;   // 2: and sums its slice of the gradients run by run
   bool parameters_in_runs = false;  // 3: and gathers parameters for a run only
 
+  bool holds_matrices() const { return tensors.front().shape.size() > 1; }
   // Each replica owns an equal slice of the flat buffer, which is padded to that, in their order.
   std::int64_t slice() const { return flat.elements / static_cast<std::int64_t>(replicas.size()); }
 };

@@ -10,5 +10,7 @@ namespace phalanx::layout {
 // them).
 std::vector<TensorSpec> llama_specs(const config::Model& model);
 std::vector<TensorSpec> gpt2_specs(const config::Model& model);
+std::vector<TensorSpec> mixtral_specs(const config::Model& model);
+std::vector<TensorSpec> qwen_moe_specs(const config::Model& model);
 
 }  // namespace phalanx::layout

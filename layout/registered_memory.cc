@@ -13,7 +13,10 @@ constexpr std::uint64_t kGroupMemory = 8 << 20, kAxisMemory = 2 << 20, kMemberMe
 
 std::uint64_t axes_memory(const MeshSizes& sizes) {
   std::uint64_t bytes = 0;
-  for (const int members : {sizes.tensor, sizes.pipeline, sizes.context, sizes.expert})
+  // The replicas of experts are not those of the rest.
+  const int of_experts = sizes.data * sizes.context * sizes.tensor / sizes.expert;
+  for (const int members : {sizes.tensor, sizes.pipeline, sizes.context, sizes.expert,
+                            sizes.expert > 1 ? of_experts : 1})
     if (members > 1) bytes += kAxisMemory + static_cast<std::uint64_t>(members) * kMemberMemory;
   return bytes;
 }
@@ -23,18 +26,20 @@ std::uint64_t axes_memory(const MeshSizes& sizes) {
 std::uint64_t registered_bytes(const config::Job& job) {
   const auto partition = layout::partition(job);
   const auto& sizes = partition.mesh.sizes();
-  std::int64_t element = job.train.precision == "fp64" ? 8 : 4;
-  if (job.parallel.gradient_wire == "bf16") element = 2;
+  const std::int64_t vector_element = job.train.precision == "fp64" ? 8 : 4;
+  const std::int64_t matrix_element = job.parallel.gradient_wire == "bf16" ? 2 : vector_element;
   std::int64_t most = 0;
   for (int pipeline = 0; pipeline < sizes.pipeline; ++pipeline)
     for (int tensor = 0; tensor < sizes.tensor; ++tensor) {
-      std::int64_t elements = 0;
+      std::int64_t bytes = 0;
       const int rank = partition.mesh.rank({pipeline, 0, 0, tensor});
       for (const auto& bucket : buckets(job.model, partition, rank, 4 << 20))
-        if (!bucket.gradients_in_runs) elements += bucket.flat.elements;
-      most = std::max(most, elements);
+        if (!bucket.gradients_in_runs)
+          bytes +=
+              bucket.flat.elements * (bucket.holds_matrices() ? matrix_element : vector_element);
+      most = std::max(most, bytes);
     }
-  return static_cast<std::uint64_t>(most * element) + kGroupMemory + axes_memory(sizes);
+  return static_cast<std::uint64_t>(most) + kGroupMemory + axes_memory(sizes);
 }
 
 }  // namespace phalanx::layout

@@ -39,6 +39,11 @@ struct TensorSpec {
                             // channels, words. Fewer units than ranks are held by several each.
   bool tied = false;        // the head's product is made with it too
   std::int64_t layer = -1;  // that computes with it; -1: the embedding, model.layers: the head
+  std::int64_t expert = -1;  // of the layer, whose it is, and that ranks of the expert axis divide;
+                             // -1: it is every token's
+  // No optimizer moves it: the place of its gradient counts the tokens sent to each expert, by
+  // which it is moved after the step (Wang et al. 2024, "Auxiliary-Loss-Free Load Balancing").
+  bool counts_load = false;
 
   std::int64_t elements() const;
   bool operator==(const TensorSpec&) const = default;
@@ -74,14 +79,32 @@ struct TensorSpec {
 //   layers.I.ffn.up.weight, .bias            [ffn_width, width], [ffn_width]
 //   layers.I.ffn.down.weight, .bias          [width, ffn_width], [width]        residual
 //   norm.{weight,bias}                       [width]
+//
+// `mixtral` (Jiang et al. 2024): llama, with these in place of ffn.gate, up and down (Hugging Face:
+// block_sparse_moe.gate and experts.E.w1, w3, w2):
+//   layers.I.ffn.router.weight               [experts, width]
+//   layers.I.ffn.router.bias                 [experts]             for the choice alone;
+//   counts_load layers.I.ffn.experts.E.gate.weight       [ffn_width, width]
+//   layers.I.ffn.experts.E.up.weight         [ffn_width, width]
+//   layers.I.ffn.experts.E.down.weight       [width, ffn_width]    residual
+//
+// `qwen_moe` (Qwen Team 2024, "Qwen1.5-MoE"): mixtral with experts of expert_width, an expert that
+// all tokens share, and biases (Hugging Face: mlp.gate, mlp.experts.E.gate_proj ...,
+// mlp.shared_expert.gate_proj ..., mlp.shared_expert_gate):
+//   layers.I.attention.query.bias            [heads * head_width]  key and value alike
+//   layers.I.ffn.shared_expert.gate.weight   [ffn_width, width]
+//   layers.I.ffn.shared_expert.up.weight     [ffn_width, width]
+//   layers.I.ffn.shared_expert.down.weight   [width, ffn_width]    residual
+//   layers.I.ffn.shared_gate.weight          [1, width]
 std::vector<TensorSpec> tensor_specs(const config::Model& model);
 
 // Parameters of the whole model.
 std::int64_t parameter_count(const std::vector<TensorSpec>& specs);
 
 // Model FLOPs of one trained token (forward and backward): 6 per parameter outside the embedding's
-// table, and 12 * layers * width * sequence_length for attention (Chowdhery et al. 2022, "PaLM",
-// appendix B; recompute is not the model's).
+// table, of the experts only for those that a token is sent to, and 12 * layers * width *
+// sequence_length for attention (Chowdhery et al. 2022, "PaLM", appendix B; recompute is not the
+// model's).
 double flops_per_token(const config::Model& model);
 
 }  // namespace phalanx::layout

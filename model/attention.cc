@@ -1,8 +1,11 @@
 #include "model/attention.h"
 
+#include <ATen/ops/cat.h>
+
 #include <algorithm>
 
 #include "kernels/attention.h"
+#include "kernels/bias.h"
 #include "kernels/linear.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rope.h"
@@ -35,6 +38,13 @@ Parts parts_of(const at::Tensor& projected, kernels::HeadCounts heads) {
           projected.narrow(2, query + key, key), projected.narrow(2, 0, query + key)};
 }
 
+at::Tensor joined(const std::vector<parallel::Parameter>& biases) {
+  if (biases.size() == 1) return biases.front().value;
+  std::vector<at::Tensor> values;
+  for (const auto& bias : biases) values.push_back(bias.value);
+  return at::cat(values);
+}
+
 }  // namespace
 
 Attention::Attention(const config::Model& model, const std::string& layer,
@@ -47,6 +57,10 @@ Attention::Attention(const config::Model& model, const std::string& layer,
       norm_(own(parameters, layer + ".attention_norm.weight")),
       projection_(axis_, own_joined(parameters, {name() + ".query.weight", name() + ".key.weight",
                                                  name() + ".value.weight"})),
+      biases_(parameters.contains(name() + ".query.bias")
+                  ? own_joined(parameters, {name() + ".query.bias", name() + ".key.bias",
+                                            name() + ".value.bias"})
+                  : std::vector<parallel::Parameter>()),
       output_(own(parameters, name() + ".output.weight")),
       positions_(kernels::rope_table(groups.own_positions(model.sequence_length),
                                      model.width / model.heads, model.rope_theta,
@@ -54,7 +68,8 @@ Attention::Attention(const config::Model& model, const std::string& layer,
 
 at::Tensor Attention::forward(const at::Tensor& x, parallel::Saved& saved) const {
   const auto normed = kernels::rms_norm(x, norm_.value, epsilon_);
-  const auto projected = projection_.forward(normed.y);
+  auto projected = projection_.forward(normed.y);
+  if (!biases_.empty()) kernels::add_bias(projected, joined(biases_));
   auto parts = parts_of(projected, heads_);
   kernels::rope(parts.turned, positions_);
   saved.assign(kSlots, {});
@@ -86,6 +101,12 @@ at::Tensor Attention::backward_input(const at::Tensor& dy, parallel::Saved& save
 void Attention::backward_weight(parallel::Saved& saved) const {
   kernels::add_linear_backward_weight(saved[kOutputGradient], saved[kAttended], output_.gradient);
   projection_.backward_weight(saved[kProjected], saved[kNormed]);
+  std::int64_t first = 0;
+  for (const auto& bias : biases_) {
+    const auto columns = saved[kProjected].narrow(2, first, bias.value.numel());
+    kernels::add_bias_backward(columns.contiguous(), bias.gradient);
+    first += bias.value.numel();
+  }
   norm_.gradient.add_(saved[kNormGradient]);
 }
 

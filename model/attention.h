@@ -11,9 +11,10 @@
 namespace phalanx::model {
 
 // y = x + output(attention(rope(query(n)), rope(key(n)), value(n))), n = rms_norm(x): the first
-// half of a layer. `layer` is "layers.I"; x and y are own tokens (parallel/tensor_axis.h) of the
-// positions that the context axis leaves to this rank; without one, sequences are at most the
-// model's sequence_length long. Tensor ranks have heads of their own.
+// half of a layer. Query, key and value have biases where the parameters hold some (`qwen_moe`).
+// `layer` is "layers.I"; x and y are own tokens (parallel/tensor_axis.h) of the positions that the
+// context axis leaves to this rank; without one, sequences are at most the model's sequence_length
+// long. Tensor ranks have heads of their own.
 class Attention : public parallel::Block {
  public:
   Attention(const config::Model& model, const std::string& layer,
@@ -29,6 +30,7 @@ class Attention : public parallel::Block {
   double epsilon_;
   parallel::Parameter norm_;
   parallel::JoinedLinear projection_;  // to query, key and value
+  std::vector<parallel::Parameter> biases_;  // of the projection, in runs as its matrices; or none
   parallel::Parameter output_;
   at::Tensor positions_;  // rope_table
 };

@@ -1,5 +1,8 @@
 #include "model/transformer.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "kernels/cross_entropy.h"
 #include "layout/tensor_spec.h"
 #include "model/gpt2_blocks.h"
@@ -21,13 +24,26 @@ void check_shapes(const config::Model& model, const parallel::Parameters& parame
   }
 }
 
+struct Preset {
+  std::string_view name;
+  std::vector<std::unique_ptr<parallel::Block>> (*blocks)(const config::Model&,
+                                                          const layout::StageLayers&,
+                                                          const parallel::Parameters&,
+                                                          const parallel::AxisGroups&);
+};
+constexpr Preset kPresets[] = {{"llama", llama_blocks},
+                               {"gpt2", gpt2_blocks},
+                               {"mixtral", llama_blocks},
+                               {"qwen_moe", llama_blocks}};
+
 }  // namespace
 
 parallel::Chunk make_chunk(const config::Model& model, const layout::StageLayers& layers,
                            const parallel::Parameters& parameters,
                            const parallel::AxisGroups& groups, Recompute recompute) {
-  auto blocks = model.preset == "gpt2" ? gpt2_blocks(model, layers, parameters, groups)
-                                       : llama_blocks(model, layers, parameters, groups);
+  const auto preset = std::ranges::find(kPresets, model.preset, &Preset::name);
+  check(preset != std::end(kPresets), "model: no preset " + model.preset);
+  auto blocks = preset->blocks(model, layers, parameters, groups);
   for (auto& block : blocks)
     if (recompute == Recompute::kAttention && block->name().ends_with(".attention"))
       block = std::make_unique<parallel::RecomputedBlock>(std::move(block));
@@ -42,6 +58,13 @@ Transformer::Transformer(const config::Model& model, const parallel::Parameters&
 double Transformer::forward(const MicroBatch& batch, Activations& saved) const {
   saved.dlogits = chunk_.forward(batch.inputs, saved.chunk);
   return kernels::cross_entropy(saved.dlogits, batch.targets);
+}
+
+double Transformer::auxiliary_loss(const Activations& saved) const {
+  double loss = 0;
+  for (std::size_t i = 0; i < blocks().size(); ++i)
+    loss += blocks()[i]->auxiliary_loss(saved.chunk.blocks[i]);
+  return loss;
 }
 
 void Transformer::backward(Activations& saved, const parallel::Chunk::GradientReady& ready) const {

@@ -41,7 +41,9 @@ class Transformer {
 
   // The sum of the tokens' losses, in nats.
   double forward(const MicroBatch& batch, Activations& saved) const;
-  // Adds the gradient of forward's loss to the parameters' gradients, from the head down to the
+  // What the blocks add to it (balancing of experts), of the same micro-batch, before backward().
+  double auxiliary_loss(const Activations& saved) const;
+  // Adds the gradient of these losses to the parameters' gradients, from the head down to the
   // embedding, and reports each tensor.
   void backward(Activations& saved, const parallel::Chunk::GradientReady& ready) const;
   // forward's loss without keeping anything.

@@ -42,6 +42,10 @@ class Block {
   virtual at::Tensor backward_input(const at::Tensor& dy, Saved& saved) const = 0;
   virtual void backward_weight(Saved& saved) const = 0;
 
+  // What the block adds to the model's loss beside the cross-entropy, between forward and
+  // backward_input, which sees to its gradient.
+  virtual double auxiliary_loss(const Saved& /*saved*/) const { return 0; }
+
   // The common start of its parameters' names: "embedding", "layers.3.attention".
   const std::string& name() const { return name_; }
   // Canonical names, in the order of the forward pass.

@@ -38,6 +38,7 @@ at::Tensor Chunk::backward(at::Tensor dy, Activations& saved, const GradientRead
                            const Watch& watch) const {
   for (std::size_t i = blocks_.size(); i-- > 0;) {
     before(watch, *blocks_[i]);
+    if (watch.turn) watch.turn(*blocks_[i], saved.blocks[i]);
     dy = blocks_[i]->backward_input(dy, saved.blocks[i]);
     finish_weight(i, saved, ready);
   }
@@ -48,6 +49,7 @@ at::Tensor Chunk::backward(at::Tensor dy, Activations& saved, const GradientRead
 at::Tensor Chunk::backward_input(at::Tensor dy, Activations& saved, const Watch& watch) const {
   for (std::size_t i = blocks_.size(); i-- > 0;) {
     before(watch, *blocks_[i]);
+    if (watch.turn) watch.turn(*blocks_[i], saved.blocks[i]);
     dy = blocks_[i]->backward_input(dy, saved.blocks[i]);
   }
   return dy;

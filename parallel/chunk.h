@@ -26,6 +26,8 @@ class Chunk {
   struct Watch {
     std::function<void(const Block&)> before;
     std::function<void(const Block&, const at::Tensor&)> after;
+    // Called before a block's backward_input, with what its forward pass has kept.
+    std::function<void(const Block&, const Saved&)> turn;
   };
 
   explicit Chunk(std::vector<std::unique_ptr<Block>> blocks) : blocks_(std::move(blocks)) {}

@@ -18,13 +18,6 @@ at::Tensor registered(comm::Group& group, std::int64_t elements, at::ScalarType 
   return at::from_blob(group.allocate(bytes).data(), {elements}, type);
 }
 
-std::int64_t registered_bytes(const std::vector<ReplicatedBucket>& buckets, at::ScalarType wire) {
-  std::int64_t elements = 0;
-  for (const auto& [bucket, group] : buckets)
-    if (group && !bucket.gradients_in_runs) elements += bucket.flat.elements;
-  return elements * static_cast<std::int64_t>(c10::elementSize(wire));
-}
-
 // All gradients of a bucket, and as they travel if that stays.
 std::pair<FlatTensor, at::Tensor> make_flat(const ReplicatedBucket& replicated, at::ScalarType type,
                                             at::ScalarType wire) {
@@ -43,16 +36,29 @@ GradientBuckets::GradientBuckets(const std::vector<ReplicatedBucket>& buckets,
                                  at::ScalarType wire)
     : buckets_(buckets),
       policy_(policy),
+      type_(type),
       wire_(wire),
-      registered_(MemoryUse::kGradients, registered_bytes(buckets, wire)) {
+      registered_(MemoryUse::kGradients, registered_bytes()) {
   const MemoryScope scope(MemoryUse::kGradients);
   for (std::size_t i = 0; i < buckets.size(); ++i) {
-    auto [flat, sent] = make_flat(buckets[i], type, wire);
+    auto [flat, sent] = make_flat(buckets[i], type, wire_of(bucket(i)));
     entries_.push_back({std::move(flat), {}, std::move(sent), {}, {}, false, 0});
     if (bucket(i).sharded) entries_[i].slice = at::zeros({bucket(i).slice()}, type);
     for (const auto& tensor : bucket(i).tensors) bucket_of_[tensor.name] = i;
     expect_uses(i);
   }
+}
+
+at::ScalarType GradientBuckets::wire_of(const layout::Bucket& bucket) const {
+  return bucket.holds_matrices() ? wire_ : type_;
+}
+
+std::int64_t GradientBuckets::registered_bytes() const {
+  std::int64_t bytes = 0;
+  for (const auto& [bucket, group] : buckets_)
+    if (group && !bucket.gradients_in_runs)
+      bytes += bucket.flat.elements * static_cast<std::int64_t>(c10::elementSize(wire_of(bucket)));
+  return bytes;
 }
 
 at::Tensor GradientBuckets::view(std::size_t bucket, std::size_t index) const {
@@ -139,7 +145,7 @@ void GradientBuckets::start(std::size_t index) {
   auto& group = *buckets_[index].group;
   const auto& all = entry.flat.all();
   if (bucket(index).gradients_in_runs) entry.sent = all.to(wire_);
-  else if (all.scalar_type() != wire_) entry.sent.copy_(all);
+  else if (all.scalar_type() != entry.sent.scalar_type()) entry.sent.copy_(all);
   if (!bucket(index).sharded) {
     entry.arriving = entry.sent;
     entry.work = group.all_reduce(buffer_of(entry.sent));

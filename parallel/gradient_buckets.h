@@ -27,9 +27,10 @@ struct ReplicatedBucket {
 // run needs it (Rajbhandari et al. 2020, "ZeRO").
 class GradientBuckets {
  public:
-  // Of elements of `type`, which travel as `wire`, for schedules with this policy. Where these
-  // differ each rank's are rounded before the sum, and the sum once after. Allocates from the
-  // groups: all replicas make it at the same point. `buckets` outlive it. Throws SystemError.
+  // Of elements of `type`, for schedules with this policy. Matrices travel as `wire`: where that
+  // differs each rank's are rounded before the sum, and the sum once after; vectors, some of which
+  // count, are never rounded. Allocates from the groups: all replicas make it at the same point.
+  // `buckets` outlive it. Throws SystemError.
   GradientBuckets(const std::vector<ReplicatedBucket>& buckets, layout::GradientPolicy policy,
                   at::ScalarType type, at::ScalarType wire);
 
@@ -65,6 +66,8 @@ class GradientBuckets {
     int missing = 0;  // uses that have not completed
   };
   const layout::Bucket& bucket(std::size_t index) const { return buckets_[index].bucket; }
+  at::ScalarType wire_of(const layout::Bucket& bucket) const;
+  std::int64_t registered_bytes() const;
   // Its sum waits for the end of the step, because its replicas have different runs or because it
   // is too small for sums of its own.
   bool is_late(std::size_t index) const;
@@ -76,7 +79,7 @@ class GradientBuckets {
 
   const std::vector<ReplicatedBucket>& buckets_;
   layout::GradientPolicy policy_;
-  at::ScalarType wire_;
+  at::ScalarType type_, wire_;
   CountedMemory registered_;
   std::vector<Entry> entries_;
   std::map<std::string, std::size_t> bucket_of_;  // by tensor

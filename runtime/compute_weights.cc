@@ -7,7 +7,7 @@ namespace phalanx::runtime {
 namespace {
 
 bool is_rounded(const StatePart& part, const std::string& precision) {
-  return precision == "bf16" && part.bucket.tensors.front().shape.size() > 1;
+  return precision == "bf16" && part.bucket.holds_matrices();
 }
 
 }  // namespace

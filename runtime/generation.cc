@@ -120,6 +120,8 @@ bool Generation::step(Stepper& stepper) {
   ledger.loss = outcome.loss;
   ledger.grad_norm = outcome.grad_norm;
   ledger.lr = outcome.lr;
+  ledger.balance_loss = outcome.balance_loss;
+  ledger.busiest_expert = outcome.busiest_expert;
   ledger.seconds = seconds(Clock::now() - begin);
   ledger.model_flops_per_second =
       flops_of_rank(worker_.job, worker_.holding.state.progress.tokens - tokens_before,

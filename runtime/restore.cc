@@ -88,6 +88,10 @@ protocol::StepReport step_report(const Holding& holding, std::uint64_t generatio
   if (holding.ledger.validated) report.set_validation_loss(holding.ledger.validation_loss);
   report.set_grad_norm(holding.ledger.grad_norm);
   report.set_lr(holding.ledger.lr);
+  if (holding.ledger.busiest_expert > 0) {
+    report.set_balance_loss(holding.ledger.balance_loss);
+    report.set_busiest_expert(holding.ledger.busiest_expert);
+  }
   report.set_tokens(holding.state.progress.tokens);
   report.set_samples(holding.state.progress.samples);
   report.set_seconds(holding.ledger.seconds);

@@ -10,11 +10,12 @@ namespace phalanx::runtime {
 // What the ranks must know of the step they go on from, beside its state.
 struct Ledger {
   double loss = 0, validation_loss = 0, grad_norm = 0, lr = 0, seconds = 0;  // of the last step
-  double model_flops_per_second = 0;                                         // a rank's share of it
-  PhaseClock::Seconds phases{};  // of it, and of what followed the step before
-  bool validated = false;        // validation_loss holds a number
-  bool reported = false;         // the last step has been reported in full
-  bool saved = false;            // no checkpoint of this step is missing
+  double balance_loss = 0, busiest_expert = 0;  // of it, as StepOutcome's
+  double model_flops_per_second = 0;            // a rank's share of it
+  PhaseClock::Seconds phases{};                 // of it, and of what followed the step before
+  bool validated = false;                       // validation_loss holds a number
+  bool reported = false;                        // the last step has been reported in full
+  bool saved = false;                           // no checkpoint of this step is missing
 };
 
 // A rank's state, whether it is whole, and its ledger.

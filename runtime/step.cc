@@ -58,11 +58,25 @@ parallel::ScheduleExecutor::Boundary boundary(const config::Job& job, int tensor
   };
 }
 
+// Where the tensors of a step lie. Those of experts have the sizes of their loads, which no step
+// has twice: nothing to plan.
+class StepMemory {
+ public:
+  StepMemory(parallel::PlannedArena& arena, const config::Model& model)
+      : use_(parallel::MemoryUse::kActivations) {
+    if (model.experts == 0) pass_.emplace(arena);
+  }
+
+ private:
+  parallel::MemoryScope use_;
+  std::optional<parallel::PlannedArena::Pass> pass_;
+};
+
 }  // namespace
 
 // What all ranks know after the commit point, as sums over them.
 struct Stepper::Commit {
-  double loss, tokens, squared_norm, stop, trace;
+  double loss, tokens, squared_norm, balance_loss, busiest_experts, stop, trace;
 };
 
 Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& data,
@@ -83,7 +97,8 @@ Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& 
           [this](at::Tensor& logits, const at::Tensor& targets) {
             return parallel::cross_entropy(tensor_axis_, logits, targets, job_.model.vocab_size);
           },
-          boundary(job, tensor_axis_.size()), groups.pipeline) {
+          boundary(job, tensor_axis_.size()), groups.pipeline),
+      experts_(job.model) {
   weights_.gather_changes();
 }
 
@@ -121,6 +136,9 @@ parallel::ExecutorHooks Stepper::hooks() {
   hooks.free = [this](int chunk) { weights_.free(chunk); };
   hooks.reduce = [this](int chunk) { gradients_.reduce(chunk); };
   hooks.ready = [this](const std::string& tensor) { gradients_.complete(tensor); };
+  hooks.watch.turn = [this](const parallel::Block& block, const parallel::Saved& saved) {
+    balance_loss_ += block.auxiliary_loss(saved);
+  };
   hooks.watch.before = [this](const parallel::Block& block) { weights_.await(block); };
   return hooks;
 }
@@ -128,7 +146,7 @@ parallel::ExecutorHooks Stepper::hooks() {
 StepOutcome Stepper::run(const Wishes& wishes) {
   phases_.begin_step(state_.progress.step + 1);
   phases_.enter(Phase::kData);
-  const parallel::PlannedArena::Pass pass(step_arena_);
+  const StepMemory memory(step_arena_, job_.model);
   const auto batches = next_batches();
   const double local_loss = accumulate_gradients(batches);
 
@@ -141,11 +159,29 @@ StepOutcome Stepper::run(const Wishes& wishes) {
   const double clip = clip_norm > 0 ? std::min(1.0, clip_norm / (norm + 1e-6)) : 1.0;
   const double lr = model::learning_rate(job_.train, state_.progress.step + 1);
   update_parameters(state_, gradients_, weights_, job_.train.optimizer, clip / sums.tokens, lr);
+  for_each_bias([&](std::size_t part, const layout::TensorSpec& bias, std::int64_t first) {
+    experts_.move(bias.name, state_.parts()[part].parameters.narrow(0, first, bias.elements()));
+  });
   state_.progress.step += 1;
   state_.progress.samples += job_.train.global_batch;
   state_.progress.tokens += static_cast<std::int64_t>(sums.tokens);
   changed_ = true;
-  return {sums.loss / sums.tokens, norm, lr, sums.stop > 0, sums.trace == groups_.world->size()};
+  return {sums.loss / sums.tokens,
+          norm,
+          lr,
+          sums.balance_loss / sums.tokens,
+          sums.busiest_experts / static_cast<double>(job_.model.layers),
+          sums.stop > 0,
+          sums.trace == groups_.world->size()};
+}
+
+template <class Body>
+void Stepper::for_each_bias(const Body& body) {
+  for (std::size_t part = 0; part < state_.parts().size(); ++part) {
+    const auto& bucket = state_.parts()[part].bucket;
+    for (std::size_t t = 0; t < bucket.tensors.size(); ++t)
+      if (bucket.tensors[t].counts_load) body(part, bucket.tensors[t], bucket.flat.offsets[t]);
+  }
 }
 
 NumberedMicroBatches Stepper::next_batches() const {
@@ -168,9 +204,13 @@ NumberedMicroBatches Stepper::own_positions(NumberedMicroBatches batches) const 
 double Stepper::accumulate_gradients(const NumberedMicroBatches& batches) {
   gather_changes();
   gradients_.begin_step();
+  balance_loss_ = 0;
   const double loss = executor_.run(schedule_of(batches), batches.tensors, hooks());
   phases_.enter(Phase::kCommit);
   gradients_.finish_step();
+  for_each_bias([&](std::size_t part, const layout::TensorSpec& bias, std::int64_t first) {
+    experts_.take(bias.name, gradients_.reduced(part).narrow(0, first, bias.elements()));
+  });
   return loss;
 }
 
@@ -181,8 +221,7 @@ void Stepper::gather_changes() {
 
 const layout::Schedule& Stepper::schedule_of(const NumberedMicroBatches& batches) {
   const auto count = static_cast<int>(batches.tensors.size());
-  if (schedule_.ranks.empty())
-    schedule_ = layout::step_schedule(job_, state_.partition(), count);
+  if (schedule_.ranks.empty()) schedule_ = layout::step_schedule(job_, state_.partition(), count);
   return schedule_;
 }
 
@@ -197,10 +236,18 @@ Stepper::Commit Stepper::commit(double local_loss, const NumberedMicroBatches& b
   double norm = 0;
   for (std::size_t i = 0; i < state_.parts().size(); ++i) norm += squared_norm(gradients_.owned(i));
   const double counted = counts_tokens() ? 1 : 0;
-  const double mine[] = {counted * local_loss, counted * static_cast<double>(token_count(batches)),
-                         norm, wishes.stop ? 1.0 : 0.0, wishes.trace ? 1.0 : 0.0};
+  // All ranks of a stage have the same sums of its layers' load.
+  const bool speaks = at_.data == 0 && at_.context == 0 && at_.tensor == 0;
+  const double busiest = speaks ? experts_.busiest() : 0;
+  const double mine[] = {counted * local_loss,
+                         counted * static_cast<double>(token_count(batches)),
+                         norm,
+                         balance_loss_,
+                         busiest,
+                         wishes.stop ? 1.0 : 0.0,
+                         wishes.trace ? 1.0 : 0.0};
   const auto sums = sum_over(*groups_.world, mine);
-  return {sums[0], sums[1], sums[2], sums[3], sums[4]};
+  return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]};
 }
 
 // The step counts on no rank, for all have seen the same sums. Each computes its part once more and
@@ -222,11 +269,11 @@ void Stepper::blame(const NumberedMicroBatches& batches) {
     groups_.world->barrier().wait();
   }
   const auto found =
-      nobody ? "in no layer of any rank: the sum of the ranks' gradients overflowed"
-             : fmt::format("first in {}, samples {}", search.found(),
-                           fmt::join(batches.sequences[static_cast<std::size_t>(
-                                         search.micro_batch())],
-                                     " "));
+      nobody
+          ? "in no layer of any rank: the sum of the ranks' gradients overflowed"
+          : fmt::format(
+                "first in {}, samples {}", search.found(),
+                fmt::join(batches.sequences[static_cast<std::size_t>(search.micro_batch())], " "));
   throw DivergedError(
       fmt::format("step {}: loss or gradient is not a finite number: {}", state_.progress.step + 1,
                   found),
@@ -243,7 +290,7 @@ double Stepper::validate() {
                                                        static_cast<int>(batches.tensors.size()));
   auto silent = hooks();
   silent.enter = nullptr;
-  const parallel::PlannedArena::Pass pass(validation_arena_);
+  const StepMemory memory(validation_arena_, job_.model);
   const double loss = executor_.run(validation_schedule_, batches.tensors, silent);
   const double counted = counts_tokens() ? 1 : 0;
   const double mine[] = {counted * loss, counted * static_cast<double>(token_count(batches))};

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "config/job.h"
+#include "model/expert_balance.h"
 #include "parallel/gradient_buckets.h"
 #include "parallel/planned_arena.h"
 #include "parallel/schedule_executor.h"
@@ -27,7 +28,10 @@ struct StepOutcome {
   double loss = 0;       // mean nats a token
   double grad_norm = 0;  // of the mean gradient, before clipping
   double lr = 0;
-  bool stop = false;       // some rank wishes to stop
+  double balance_loss = 0;  // of experts, mean a token, over all layers
+  double busiest_expert =
+      0;              // tokens of the busiest over those of the mean one, mean of layers; 0: none
+  bool stop = false;  // some rank wishes to stop
   bool all_trace = false;  // every rank wishes to trace
 };
 
@@ -60,8 +64,10 @@ class Stepper {
   double accumulate_gradients(const NumberedMicroBatches& batches);
   NumberedMicroBatches next_batches() const;
   const parallel::GradientBuckets& gradients() const { return gradients_; }
+  // The tokens that each expert has got in the last step, of the layers that this rank has.
+  const model::ExpertBalance& experts() const { return experts_; }
 
-  // Where the tensors of a step lie.
+  // Where the tensors of a step lie; empty with experts.
   const parallel::PlannedArena& arena() const { return step_arena_; }
 
  private:
@@ -75,6 +81,9 @@ class Stepper {
   bool counts_tokens() const;
   Commit commit(double local_loss, const NumberedMicroBatches& batches, const Wishes& wishes);
   [[noreturn]] void blame(const NumberedMicroBatches& batches);
+  // Calls body(part of the state, tensor in its bucket) for the biases of routers.
+  template <class Body>
+  void for_each_bias(const Body& body);
 
   const config::Job& job_;
   ModelState& state_;
@@ -91,6 +100,8 @@ class Stepper {
   bool changed_ = false;  // the state, since the weights were gathered
   parallel::Parameters parameters_;
   parallel::ScheduleExecutor executor_;
+  model::ExpertBalance experts_;
+  double balance_loss_ = 0;  // of this rank's tokens and layers in the step under way
 };
 
 }  // namespace phalanx::runtime

@@ -46,6 +46,11 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight) {
   return y;
 }
 
+void linear_into(const at::Tensor& x, const at::Tensor& weight, at::Tensor y) {
+  check_operands(y, weight, weight.size(0));
+  product(x, weight, 0, y);
+}
+
 at::Tensor linear_plus(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& residual) {
   auto y = residual.clone();
   product(x, weight, 1, y);
@@ -53,17 +58,22 @@ at::Tensor linear_plus(const at::Tensor& x, const at::Tensor& weight, const at::
 }
 
 at::Tensor linear_backward_input(const at::Tensor& dy, const at::Tensor& weight) {
+  auto dx = empty_rows(dy, weight.size(1));
+  linear_backward_input_into(dy, weight, dx);
+  return dx;
+}
+
+void linear_backward_input_into(const at::Tensor& dy, const at::Tensor& weight, at::Tensor dx) {
   const std::int64_t outputs = weight.size(0), inputs = weight.size(1);
   check_operands(dy, weight, outputs);
+  check_operands(dx, weight, inputs);
   check_same_type(dy, weight);
-  auto dx = empty_rows(dy, inputs);
   for_activation_type(dy, [&]<class T>(T) {
     gemm(rows_of(dy).count, inputs, outputs, Wide<T>(1),
          Matrix<const T>{dy.const_data_ptr<T>(), outputs},
          Matrix<const T>{weight.const_data_ptr<T>(), inputs}, Wide<T>(0),
          Matrix<T>{dx.mutable_data_ptr<T>(), inputs});
   });
-  return dx;
 }
 
 void add_linear_backward_weight(const at::Tensor& dy, const at::Tensor& x, at::Tensor dweight) {

@@ -99,6 +99,7 @@ protocol::MpiWorld mpi_world(const config::Job& job, const ScratchFolder& folder
 protocol::StateSharing sharing_of(const config::Parallel& parallel) {
   protocol::StateSharing sharing;
   sharing.set_pipeline_ranks(static_cast<int>(parallel.pipeline));
+  sharing.set_expert_ranks(static_cast<int>(parallel.expert));
   sharing.set_tensor_ranks(static_cast<int>(parallel.tensor));
   sharing.set_sharded(parallel.zero_stage > 0);
   return sharing;

@@ -123,6 +123,9 @@ std::string metrics_line(const RecordStep& record) {
       "\"tokens_per_second\": {}",
       number(step.grad_norm()), number(step.lr()), step.tokens(), step.samples(),
       number(step.seconds()), number(record.tokens_per_second));
+  if (step.has_busiest_expert())
+    line += fmt::format(", \"balance_loss\": {}, \"busiest_expert\": {}",
+                        number(step.balance_loss()), number(step.busiest_expert()));
   if (step.has_model_flops_per_second()) line += flops_text(step);
   if (step.has_times()) line += times_text(step.times());
   return line + "}";

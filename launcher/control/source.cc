@@ -28,13 +28,17 @@ struct Held {
 
 int parts_of_state(const State& state) {
   if (state.sharing.sharded()) return state.ranks();
-  return state.sharing.pipeline_ranks() * state.sharing.tensor_ranks();
+  const auto& sharing = state.sharing;
+  return sharing.pipeline_ranks() * sharing.expert_ranks() * sharing.tensor_ranks();
 }
 
 int part_of(const State& state, int rank) {
-  if (state.sharing.sharded()) return rank;
-  const int pipeline = rank / (state.ranks() / state.sharing.pipeline_ranks());
-  return pipeline * state.sharing.tensor_ranks() + rank % state.sharing.tensor_ranks();
+  const auto& sharing = state.sharing;
+  if (sharing.sharded()) return rank;
+  const int pipeline = rank / (state.ranks() / sharing.pipeline_ranks());
+  const int expert = rank / sharing.tensor_ranks() % sharing.expert_ranks();
+  return (pipeline * sharing.expert_ranks() + expert) * sharing.tensor_ranks() +
+         rank % sharing.tensor_ranks();
 }
 
 std::map<std::int64_t, Held> held_steps(const State& state) {

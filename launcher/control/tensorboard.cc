@@ -41,6 +41,10 @@ tensorboard::Event scalars(const RecordStep& record) {
   if (step.has_validation_loss()) add("loss/validation", step.validation_loss());
   add("optimizer/grad_norm", step.grad_norm());
   add("optimizer/lr", step.lr());
+  if (step.has_busiest_expert()) {
+    add("experts/balance_loss", step.balance_loss());
+    add("experts/busiest", step.busiest_expert());
+  }
   add("speed/tokens_per_second", record.tokens_per_second);
   add("speed/step_seconds", step.seconds());
   add("speed/model_flops_per_second", step.model_flops_per_second());

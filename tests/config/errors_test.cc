@@ -66,8 +66,8 @@ TEST(Errors, ReadLikeThoseOfACompiler) {
                   "2, ffn_width: 704, "
                   "sequence_length: 256, vocab_size: auto}\n" +
                   "   | " + spaces + "^^^^\n" +
-                  "help: `heads`: Attention heads of a layer; with `llama`, `width / heads` must "
-                  "be even.");
+                  "help: `heads`: Attention heads of a layer; `width / heads` must be even, but "
+                  "with `gpt2`.");
   }
 }
 
@@ -156,7 +156,6 @@ TEST(Errors, NameTheNearestOfTheAllowedWords) {
 TEST(Errors, SayOfEveryValueThatIsPlannedThatItIsNotSupportedYet) {
   const JobFolder folder;
   const std::vector<std::pair<std::string, std::string>> planned = {
-      {"parallel.expert", "8"},
       {"train.precision", "fp64"},       {"launch.device", "cuda"},
       {"launch.backend", "nccl"},        {"model.preset", "gpt"},
       {"data.tokenizer", "bpe.json"},    {"train.optimizer.name", "muon"},

@@ -48,6 +48,39 @@ TEST(Rules, RefuseWhatThePresetGpt2CannotHeed) {
       IsEmpty());
 }
 
+TEST(Rules, AskOfExpertsWhatThePresetNeeds) {
+  const JobFolder folder;
+  const std::vector<std::string> mixtral{"model.preset=mixtral", "model.experts=8",
+                                         "model.experts_per_token=2"};
+  EXPECT_THAT(folder.problems(kSmallest, mixtral), IsEmpty());
+  EXPECT_THAT(
+      folder.problems(kSmallest, {"model.preset=mixtral"}),
+      ElementsAre(broken("model.experts", "expected at least 1 with the preset mixtral, found 0",
+                         "how many experts")));
+  EXPECT_THAT(folder.problems(kSmallest, {mixtral[0], mixtral[1], "model.experts_per_token=9"}),
+              ElementsAre(broken("model.experts_per_token",
+                                 "expected 1 to model.experts = 8, found 9", "each token")));
+  EXPECT_THAT(
+      folder.problems(kSmallest, {mixtral[0], mixtral[1], mixtral[2], "model.expert_width=9"}),
+      ElementsAre(broken("model.expert_width", "expected none with the preset mixtral",
+                         "model.ffn_width is the width of its experts")));
+  EXPECT_THAT(folder.problems(kSmallest, {"model.preset=qwen_moe", mixtral[1], mixtral[2]}),
+              ElementsAre(broken("model.expert_width", "expected at least 1", "shared one")));
+  EXPECT_THAT(folder.problems(kSmallest, {mixtral[0], mixtral[1], mixtral[2], "model.width=252"}),
+              ElementsAre(broken("model.width", "expected an even width per head", "")));
+}
+
+TEST(Rules, RefuseTheKeysOfExpertsWhereThereAreNone) {
+  const JobFolder folder;
+  for (const auto* key : {"experts", "experts_per_token", "expert_width"})
+    EXPECT_THAT(folder.problems(kSmallest, {std::string("model.") + key + "=4"}),
+                ElementsAre(broken(std::string("model.") + key,
+                                   "expected none with the preset llama, which has no experts",
+                                   "`preset: mixtral`")));
+  EXPECT_THAT(folder.problems(kSmallest, {"model.router.balance_loss=0.1"}),
+              ElementsAre(broken("model.router", "which has no experts", "leave the key out")));
+}
+
 TEST(Rules, HoldBetweenBatchesStepsAndLearningRates) {
   const JobFolder folder;
   EXPECT_THAT(folder.problems(kSmallest, {"train.micro_batch=17"}),

@@ -118,21 +118,23 @@ TEST(Forming, TakesTheNewestStateThatAnySurvivorHolds) {
 
 TEST(Forming, TakesAStateFromSurvivorsOnlyIfTheyHoldAllPartsOfIt) {
   struct Case {
-    int pipeline, tensor;
+    int pipeline, expert, tensor;
     bool sharded;
     std::vector<int> dead;
     Roster::Source source;
   };
   const Case cases[] = {
-      {1, 2, false, {3}, Roster::REPLICA},    {1, 2, false, {2, 3}, Roster::REPLICA},
-      {1, 2, false, {1, 3}, Roster::CHECKPOINT}, {2, 1, false, {1, 2}, Roster::REPLICA},
-      {2, 1, false, {0, 1}, Roster::CHECKPOINT}, {2, 2, false, {0}, Roster::CHECKPOINT},
-      {1, 1, true, {0}, Roster::CHECKPOINT},
+      {1, 1, 2, false, {3}, Roster::REPLICA},       {1, 1, 2, false, {2, 3}, Roster::REPLICA},
+      {1, 1, 2, false, {1, 3}, Roster::CHECKPOINT}, {2, 1, 1, false, {1, 2}, Roster::REPLICA},
+      {2, 1, 1, false, {0, 1}, Roster::CHECKPOINT}, {2, 1, 2, false, {0}, Roster::CHECKPOINT},
+      {1, 2, 1, false, {0, 3}, Roster::REPLICA},    {1, 2, 1, false, {0, 2}, Roster::CHECKPOINT},
+      {1, 2, 2, false, {0}, Roster::CHECKPOINT},    {1, 1, 1, true, {0}, Roster::CHECKPOINT},
   };
   for (const auto& c : cases) {
     Scenario job;
     job.begin();
     job.state.sharing.set_pipeline_ranks(c.pipeline);
+    job.state.sharing.set_expert_ranks(c.expert);
     job.state.sharing.set_tensor_ranks(c.tensor);
     job.state.sharing.set_sharded(c.sharded);
     job.train_to(50);
@@ -141,7 +143,7 @@ TEST(Forming, TakesAStateFromSurvivorsOnlyIfTheyHoldAllPartsOfIt) {
     job.train_to(57);
     for (const int rank : c.dead) job.die(rank);
     job.rejoin(57, c.dead);
-    EXPECT_EQ(job.roster().source(), c.source) << c.pipeline << " x " << c.tensor;
+    EXPECT_EQ(job.roster().source(), c.source) << c.pipeline << " x " << c.expert << " x " << c.tensor;
     EXPECT_EQ(job.roster().step(), c.source == Roster::REPLICA ? 57 : 50);
   }
 }

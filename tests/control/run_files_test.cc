@@ -47,6 +47,16 @@ TEST(RunFiles, AMetricsLineHasNullForNotANumberAndValidationOnlyOnItsSteps) {
   EXPECT_EQ(line["validation_loss"], 3.25);
 }
 
+TEST(RunFiles, AMetricsLineTellsTheBalanceOfExpertsWhereThereAreSome) {
+  RecordStep record = step(7);
+  EXPECT_FALSE(json::parse(metrics_line(record)).contains("busiest_expert"));
+  record.step.set_balance_loss(0.02);
+  record.step.set_busiest_expert(1.5);
+  const json line = json::parse(metrics_line(record));
+  EXPECT_EQ(line["balance_loss"], 0.02);
+  EXPECT_EQ(line["busiest_expert"], 1.5);
+}
+
 TEST(RunFiles, AMetricsLineSaysWhereTheStepsTimeWent) {
   RecordStep record = step(7);
   EXPECT_FALSE(json::parse(metrics_line(record)).contains("forward_seconds"));

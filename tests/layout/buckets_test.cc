@@ -14,6 +14,11 @@ namespace {
 config::Job job(const char* preset, const config::Parallel& parallel, std::int64_t ranks) {
   config::Job job;
   job.model = {preset, 5, 24, 4, preset == std::string("gpt2") ? 4 : 2, 40, 16, 101};
+  if (preset == std::string("mixtral") || preset == std::string("qwen_moe")) {
+    job.model.experts = 4;
+    job.model.experts_per_token = 2;
+    job.model.expert_width = preset == std::string("qwen_moe") ? 24 : 0;
+  }
   job.parallel = parallel;
   job.launch.ranks_per_node = ranks;
   return job;
@@ -24,19 +29,22 @@ struct Case {
   std::int64_t data, tensor, pipeline, context, zero_stage;
   const char* schedule;
   std::int64_t virtual_stages;
+  std::int64_t expert = 1;
 
   friend std::ostream& operator<<(std::ostream& out, const Case& c) {
     return out << c.preset << " data " << c.data << " tensor " << c.tensor << " pipeline "
                << c.pipeline << " context " << c.context << " zero " << c.zero_stage << ' '
-               << c.schedule;
+               << c.schedule << " expert " << c.expert;
   }
 };
 const Case kCases[] = {
-    {"llama", 1, 1, 1, 1, 0, "1f1b", 1}, {"llama", 3, 1, 1, 1, 3, "1f1b", 1},
-    {"llama", 2, 2, 1, 1, 0, "1f1b", 1}, {"llama", 2, 4, 1, 1, 0, "1f1b", 1},
-    {"llama", 2, 2, 3, 2, 1, "1f1b", 1}, {"llama", 1, 1, 3, 1, 0, "zb_v", 2},
-    {"gpt2", 2, 2, 2, 1, 0, "1f1b", 1},  {"gpt2", 2, 1, 2, 1, 3, "dualpipe_v", 2},
-    {"gpt2", 1, 4, 2, 2, 2, "zb_h1", 1}, {"gpt2", 3, 1, 1, 1, 0, "1f1b", 1},
+    {"llama", 1, 1, 1, 1, 0, "1f1b", 1},       {"llama", 3, 1, 1, 1, 3, "1f1b", 1},
+    {"llama", 2, 2, 1, 1, 0, "1f1b", 1},       {"llama", 2, 4, 1, 1, 0, "1f1b", 1},
+    {"llama", 2, 2, 3, 2, 1, "1f1b", 1},       {"llama", 1, 1, 3, 1, 0, "zb_v", 2},
+    {"gpt2", 2, 2, 2, 1, 0, "1f1b", 1},        {"gpt2", 2, 1, 2, 1, 3, "dualpipe_v", 2},
+    {"gpt2", 1, 4, 2, 2, 2, "zb_h1", 1},       {"gpt2", 3, 1, 1, 1, 0, "1f1b", 1},
+    {"mixtral", 2, 1, 1, 1, 0, "1f1b", 1, 2},  {"mixtral", 2, 2, 2, 2, 1, "zb_v", 2, 2},
+    {"qwen_moe", 4, 1, 2, 1, 3, "1f1b", 1, 2}, {"qwen_moe", 2, 4, 1, 2, 2, "1f1b", 1, 4},
 };
 
 class Buckets : public testing::TestWithParam<Case> {
@@ -47,6 +55,7 @@ class Buckets : public testing::TestWithParam<Case> {
     parallel.tensor = c.tensor;
     parallel.pipeline = c.pipeline;
     parallel.context = c.context;
+    parallel.expert = c.expert;
     parallel.zero_stage = c.zero_stage;
     parallel.schedule = c.schedule;
     parallel.virtual_stages = c.virtual_stages;
@@ -78,8 +87,8 @@ TEST_P(Buckets, GiveEveryElementOfTheModelOneOwner) {
         const auto first = region.extent.size() > 1 ? region.offset[1] : 0;
         for (std::int64_t row = 0; row < region.extent[0]; ++row)
           for (std::int64_t column = 0; column < columns; ++column)
-            ++owners[region.tensor].at(static_cast<std::size_t>((region.offset[0] + row) * width +
-                                                                first + column));
+            ++owners[region.tensor].at(
+                static_cast<std::size_t>((region.offset[0] + row) * width + first + column));
       }
     }
   for (const auto& [tensor, counts] : owners)
@@ -141,6 +150,20 @@ TEST(Replicas, OfKeyAndValueAreNeighboursWhereRanksOutnumberHeads) {
     }
 }
 
+TEST(Replicas, OfAnExpertAreTheRanksThatHaveIt) {
+  config::Parallel parallel;
+  parallel.tensor = parallel.expert = 2;
+  const auto small = job("mixtral", parallel, 8);
+  std::set<std::int64_t> experts;
+  for (const auto& bucket : buckets(small.model, partition(small), 3, 1 << 20))
+    for (const auto& tensor : bucket.tensors) {
+      if (tensor.expert < 0) continue;
+      experts.insert(tensor.expert);
+      EXPECT_EQ(bucket.replicas, (std::vector<int>{2, 3, 6, 7})) << tensor.name;
+    }
+  EXPECT_EQ(experts, (std::set<std::int64_t>{2, 3}));
+}
+
 TEST(Replicas, OfATiedEmbeddingAreOnTheFirstAndTheLastStage) {
   config::Parallel parallel;
   parallel.pipeline = 3;
@@ -155,13 +178,13 @@ TEST(Replicas, OfATiedEmbeddingAreOnTheFirstAndTheLastStage) {
   }
 }
 
-TEST(RegisteredMemory, HoldsGradientsInTheTypeInWhichTheyTravel) {
+TEST(RegisteredMemory, HoldsGradientsInTheTypeInWhichTheyTravelThatOfVectorsIsWide) {
   auto small = job("llama", {}, 1);
   const auto wide = registered_bytes(small);
   small.parallel.gradient_wire = "bf16";
   std::int64_t elements = 0;
   for (const auto& bucket : buckets(small.model, partition(small), 0, 4 << 20))
-    elements += bucket.flat.elements;
+    if (bucket.holds_matrices()) elements += bucket.flat.elements;
   EXPECT_EQ(wide - registered_bytes(small), static_cast<std::uint64_t>(2 * elements));
 }
 

@@ -88,6 +88,20 @@ TEST(ModelFits, TensorRanksShareHeadsAndMayShareAKeyValueHead) {
               HasSubstr("found 64\n32 would fit"));
 }
 
+TEST(ModelFits, ExpertRanksHaveEquallyManyExperts) {
+  auto model = llama_8b();
+  config::Parallel parallel;
+  parallel.expert = 3;
+  EXPECT_THAT(refusal([&] { check_model_fits(model, parallel); }),
+              HasSubstr("expected 1 with the preset llama, which has no experts, found 3"));
+  model.preset = "mixtral";
+  model.experts = 8;
+  EXPECT_THAT(refusal([&] { check_model_fits(model, parallel); }),
+              HasSubstr("a divisor of model.experts = 8, found 3\n2 or 4 would fit"));
+  parallel.expert = 4;
+  check_model_fits(model, parallel);
+}
+
 TEST(ModelFits, TensorRanksShareTheTokensOfASequenceEvenly) {
   auto model = llama_8b();
   model.sequence_length = 8188;

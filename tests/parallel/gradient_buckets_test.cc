@@ -23,7 +23,7 @@ struct Sharding {
 // Three buckets, the second one of two tensors that fill no cache line.
 std::vector<layout::Bucket> buckets_of(const std::vector<int>& nodes, int zero_stage) {
   const std::vector<std::vector<layout::TensorSpec>> tensors{
-      {{"fourth", {5000}}}, {{"second", {17}}, {"third", {3}}}, {{"first", {1000}}}};
+      {{"fourth", {50, 100}}}, {{"second", {17, 1}}, {"third", {3, 1}}}, {{"first", {10, 100}}}};
   std::vector<layout::Bucket> buckets;
   for (const auto& specs : tensors) {
     layout::Bucket bucket;
@@ -101,9 +101,9 @@ std::vector<std::vector<float>> sums(const std::vector<int>& nodes, at::ScalarTy
       for (std::size_t b = 0; b < buckets.size(); ++b) {
         const auto owned = gradients.owned(b);
         const auto begin = offset + static_cast<std::size_t>(group->rank() * owned.numel());
-        std::copy_n(owned.const_data_ptr<float>(), owned.numel(),
-                    found[static_cast<std::size_t>(step)].begin() +
-                        static_cast<std::ptrdiff_t>(begin));
+        std::copy_n(
+            owned.const_data_ptr<float>(), owned.numel(),
+            found[static_cast<std::size_t>(step)].begin() + static_cast<std::ptrdiff_t>(begin));
         offset += static_cast<std::size_t>(plain[b].flat.elements);
       }
     }
@@ -150,12 +150,30 @@ TEST(GradientBuckets, InBf16OnTheWireAreBf16OnceSummed) {
     ASSERT_EQ(std::bit_cast<std::uint32_t>(sum) & 0xFFFF, 0u) << sum;
 }
 
+// Some count tokens.
+TEST(GradientBuckets, OfVectorsAreNotRoundedOnTheWire) {
+  auto plain = buckets_of({0, 0}, 0);
+  plain.erase(plain.begin() + 1, plain.end());
+  plain.front().tensors.front().shape = plain.front().held.front().shape = {5000};
+  on_ranks({0, 0}, 8 << 20, [&](const std::shared_ptr<comm::Group>& group) {
+    const std::vector<ReplicatedBucket> buckets{{plain.front(), group}};
+    GradientBuckets gradients(buckets, layout::GradientPolicy::kOncePerStep, at::kFloat,
+                              at::kBFloat16);
+    gradients.begin_step();
+    gradients.begin_pass(0);
+    gradients.view(0, 0).fill_(1000 + group->rank());
+    gradients.complete("fourth");
+    gradients.finish_step();
+    EXPECT_EQ(gradients.reduced(0)[4999].item<float>(), 2001);
+    group->barrier().wait();
+  });
+}
+
 TEST(GradientBuckets, AreTheSameBitsOnOneTwoAndFourNodes) {
   for (const auto wire : {at::kFloat, at::kBFloat16})
     for (const auto& sharding : {Sharding{}, Sharding{1, 1}, Sharding{2, 2}}) {
       const auto one_node = sums({0, 0, 0, 0}, wire, sharding);
-      for (const auto& nodes :
-           {std::vector{0, 0, 1, 1}, {0, 1, 0, 1}, {0, 0, 0, 1}, {0, 1, 2, 3}})
+      for (const auto& nodes : {std::vector{0, 0, 1, 1}, {0, 1, 0, 1}, {0, 0, 0, 1}, {0, 1, 2, 3}})
         EXPECT_EQ(sums(nodes, wire, sharding), one_node) << testing::PrintToString(nodes);
     }
 }

@@ -1,3 +1,4 @@
+#include <ATen/Functions.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,6 +15,15 @@ class DataParallel : public SmallJob {
   Curve curve_on(int ranks) {
     job_.launch.ranks_per_node = ranks;
     return curve();
+  }
+
+  // A mixture of 6 experts with everything that balances them.
+  void use_experts(const std::string& preset) {
+    job_.model.preset = preset;
+    job_.model.experts = 6;
+    job_.model.experts_per_token = 2;
+    if (preset == "qwen_moe") job_.model.expert_width = 24;
+    job_.model.router = {"preset", 0.05, 0.01};
   }
 };
 
@@ -56,6 +66,49 @@ TEST_F(DataParallel, RepeatsALossCurveBitForBit) {
   const auto once = curve_on(3);
   EXPECT_EQ(once, curve_on(3));
   EXPECT_LT(once.losses.back(), once.losses.front());
+}
+
+TEST_F(DataParallel, TrainsMixturesOfExpertsAlikeOnAnyNumberOfRanks) {
+  for (const auto* preset : {"mixtral", "qwen_moe"}) {
+    use_experts(preset);
+    job_.train.steps = 6;
+    const auto once = curve_on(1).losses, apart = curve_on(3).losses;
+    EXPECT_EQ(apart, curve_on(3).losses);
+    EXPECT_LT(once.back(), once.front());
+    for (std::size_t i = 0; i < once.size(); ++i) EXPECT_NEAR(apart[i] / once[i], 1, 1e-3);
+  }
+}
+
+// Counts of all ranks, taken out of what the optimizer and the norm see.
+TEST_F(DataParallel, CountsTheTokensOfEveryExpertAndMovesBiasesByTheSignOfTheLoad) {
+  use_experts("mixtral");
+  for (const int ranks : {1, 3}) {
+    job_.launch.ranks_per_node = ranks;
+    on_ranks([&](Rank& self) {
+      const auto outcome = self.stepper.run({});
+      const double tokens = static_cast<double>(job_.train.global_batch) * 24, mean = tokens / 3;
+      double busiest = 0;  // sum over the layers
+      for (std::size_t part = 0; part < self.state.parts().size(); ++part) {
+        const auto& [bucket, index, begin, values, first, second] = self.state.parts()[part];
+        for (std::size_t t = 0; t < bucket.tensors.size(); ++t) {
+          if (!bucket.tensors[t].counts_load) continue;
+          const auto& load = self.stepper.experts().load().at(bucket.tensors[t].name);
+          EXPECT_EQ(load.sum().item<double>(), 2 * tokens);
+          busiest += load.max().item<double>() / mean;
+          const auto at = [&](const at::Tensor& flat) {
+            return flat.narrow(0, bucket.flat.offsets[t], 6);
+          };
+          EXPECT_TRUE(at::allclose(at(values).to(at::kDouble), load.sub(mean).sign().mul(-0.01)));
+          EXPECT_FALSE(at(self.stepper.gradients().reduced(part)).any().item<bool>());
+          EXPECT_FALSE(at(first).any().item<bool>());
+        }
+      }
+      const auto layers = static_cast<double>(job_.model.layers);
+      EXPECT_DOUBLE_EQ(outcome.busiest_expert, busiest / layers);
+      // Of an even load it would be the factor, times the experts of a token, in every layer.
+      EXPECT_NEAR(outcome.balance_loss, 0.05 * 2 * layers, 0.05 * layers);
+    });
+  }
 }
 
 // What a tensor still asks of the system are its small heads: shape, storage, reference counts.

@@ -26,6 +26,14 @@ class KilledWorkerOfAShortRun : public AgainstReference {
   KilledWorkerOfAShortRun() : AgainstReference({}) {}
 };
 
+class KilledWorkerOfExperts : public AgainstReference {
+ protected:
+  KilledWorkerOfExperts()
+      : AgainstReference({"--train.steps=300", "--model.preset=qwen_moe", "--model.experts=4",
+                          "--model.experts_per_token=2", "--model.expert_width=32",
+                          "--model.router.bias_balancing=0.01", "--parallel.expert=2"}) {}
+};
+
 void expect_recovered_by(const LiveRun& run, const std::string& rung) {
   for (const auto& recovery : run.summary()["recoveries"]) EXPECT_EQ(recovery["rung"], rung);
 }
@@ -43,6 +51,18 @@ TEST_F(KilledWorkerOfAShortRun, InTheFinalSaveIsReplacedOrNotNeededAnyMore) {
     ::kill(workers[static_cast<std::size_t>(chance.below(4))].pid, SIGKILL);
     expect_the_same_end();
   }
+}
+
+// The state holds the biases that balance experts, though no optimizer moves them; ranks 0 and 2
+// have the same half of the experts.
+TEST_F(KilledWorkerOfExperts, IsReplacedAndNobodyCanTell) {
+  LiveRun& run = start();
+  const auto workers = run.training_workers();
+  ASSERT_EQ(workers.size(), 4u);
+  ASSERT_TRUE(run.await_step(20));
+  ::kill(workers[2].pid, SIGKILL);
+  expect_the_same_end();
+  EXPECT_GE(run.metrics().back()["busiest_expert"], 1);
 }
 
 TEST_F(KilledWorkers, WhoseSuccessorIsKilledWhileItRestoresIsReplacedAgain) {

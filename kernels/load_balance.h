@@ -1,0 +1,25 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace phalanx::kernels {
+
+// Which sequence each of a run of tokens belongs to: token i is number first + i of sequences that
+// are `length` tokens each and lie one after another.
+struct SequenceRun {
+  std::int64_t first = 0, length = 1, sequences = 1;
+
+  std::int64_t sequence(std::int64_t token) const { return (first + token) / length; }
+};
+
+// How often each expert was chosen in each sequence: [sequences, experts], in the type of `like`.
+at::Tensor expert_load(const at::Tensor& experts, const at::Tensor& like, SequenceRun run);
+
+// The sum over tokens and experts of load[its sequence, expert] * probabilities[token, expert], in
+// fp64; the gradient of the probabilities is each token's row of load, load_of_tokens().
+double balance_loss(const at::Tensor& probabilities, const at::Tensor& load, SequenceRun run);
+at::Tensor load_of_tokens(const at::Tensor& load, std::int64_t tokens, SequenceRun run);
+
+}  // namespace phalanx::kernels

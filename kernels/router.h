@@ -1,0 +1,34 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace phalanx::kernels {
+
+// How a token weighs the experts that it has chosen.
+enum class ExpertWeights : std::uint8_t {
+  kSoftmaxOfAll,     // by their probabilities, which sum to less than 1 (Qwen2-MoE)
+  kSoftmaxOfChosen,  // by their probabilities over the sum of these (Jiang et al. 2024, "Mixtral")
+};
+
+// What a router has decided for every token.
+struct Routing {
+  at::Tensor probabilities;  // [tokens, experts], softmax of the logits
+  at::Tensor experts;        // int64 [tokens, chosen], the best first
+  at::Tensor weights;        // [tokens, chosen]
+};
+
+// Top-k routing (Shazeer et al. 2017): of logits [tokens, experts], fp32 (fp64 in proofs), the
+// `chosen` experts with the highest probability + bias; of equal ones the lower number, so that the
+// choice is the same everywhere. `bias` [experts] decides the choice and nothing else (Wang et al.
+// 2024, "Auxiliary-Loss-Free Load Balancing").
+Routing route(const at::Tensor& logits, const at::Tensor& bias, std::int64_t chosen,
+              ExpertWeights kind);
+
+// The gradient of the logits, of `dweights` [tokens, chosen] and of `dprobabilities` [tokens,
+// experts] (what a balancing loss adds; undefined for none).
+at::Tensor route_backward(const at::Tensor& dweights, const at::Tensor& dprobabilities,
+                          const Routing& routing, ExpertWeights kind);
+
+}  // namespace phalanx::kernels

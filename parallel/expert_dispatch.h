@@ -1,0 +1,75 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "comm/group.h"
+#include "kernels/expert_rows.h"
+
+namespace phalanx::parallel {
+
+// Sends tokens to the ranks that hold their experts and brings the results back (Lepikhin et al.
+// 2021, "GShard"), every token whatever the load (dropless: Gale et al. 2023, "MegaBlocks"). Rank r
+// of R holds experts [r * experts / R, (r + 1) * experts / R).
+//
+// Tokens go in chunks of at most `chunk_tokens`, so that what is in flight has a bound, and in
+// several where they are enough: while the experts compute one chunk, the rows of the next and the
+// results of the one before are on their way. Rows of an expert come in the order of chunk, rank,
+// token: sums over them do not depend on timing. Without a group all experts are here, and nothing
+// is copied or cut.
+class ExpertDispatch {
+ public:
+  static constexpr std::int64_t kChunkTokens = 1024;
+
+  // `group`, null for one rank, has a size that divides `experts`. All members take part in every
+  // exchange() and round_trip(), with any number of tokens, none included.
+  ExpertDispatch(std::shared_ptr<comm::Group> group, std::int64_t experts,
+                 std::int64_t chunk_tokens = kChunkTokens);
+
+  std::int64_t first_expert() const { return rank_ * local_; }
+  std::int64_t local_experts() const { return local_; }
+
+  // Tells every rank what it will get: rows by chunk, rank and expert of this rank, int64 [chunks,
+  // ranks, local experts]. `chosen` int64 [tokens, experts per token]. Throws CommError.
+  at::Tensor exchange(const at::Tensor& chosen) const;
+
+  // A run of tokens on its way.
+  struct Chunk {
+    std::int64_t first = 0, tokens = 0;
+    kernels::ExpertOrder leaving;             // the rows that leave: by expert, so by rank
+    std::vector<std::int64_t> sent, arrived;  // rows, to and from each rank
+    kernels::ExpertOrder arriving;  // the rows that arrive, as choices of a local expert each
+    const std::vector<std::int64_t>& rows() const { return arriving.rows; }  // of local experts
+  };
+  // From `chosen` and what exchange() gave for it; the same in forward and backward.
+  std::vector<Chunk> plan(const at::Tensor& chosen, const at::Tensor& arriving) const;
+
+  // For each chunk: send() gives the rows that leave, in the order of chunk.leaving; compute() gets
+  // those that have arrived, by expert as chunk.rows() says, and returns as many; take() gets the
+  // results back in the order of chunk.leaving. `meanwhile`, which may be left out, is called
+  // before the first compute(), while the first rows are on their way. Throws CommError.
+  struct Passes {
+    std::function<at::Tensor(std::size_t chunk)> send;
+    std::function<at::Tensor(std::size_t chunk, const at::Tensor& rows)> compute;
+    std::function<void(std::size_t chunk, const at::Tensor& rows)> take;
+    std::function<void()> meanwhile = {};
+  };
+  void round_trip(const std::vector<Chunk>& chunks, const Passes& passes) const;
+
+ private:
+  struct Flight;
+  Flight depart(const at::Tensor& rows, const std::vector<std::int64_t>& to,
+                const std::vector<std::int64_t>& from) const;
+  std::int64_t chunk_count(std::int64_t tokens) const;
+  at::Tensor by_expert(const Chunk& chunk, const at::Tensor& rows) const;
+  at::Tensor by_rank(const Chunk& chunk, const at::Tensor& rows) const;
+
+  std::shared_ptr<comm::Group> group_;
+  std::int64_t ranks_, rank_, experts_, local_, chunk_tokens_;
+};
+
+}  // namespace phalanx::parallel
