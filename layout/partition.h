@@ -13,6 +13,11 @@
 
 namespace phalanx::layout {
 
+// FLOPs of one token's forward pass through each part of the model, and through the scores of a
+// layer's causal attention alone, which no weight takes part in.
+PartCosts forward_flops(const config::Model& model);
+double attention_flops(const config::Model& model);
+
 // How a job's model is divided among its ranks.
 struct Partition {
   Mesh mesh;
@@ -46,6 +51,10 @@ struct Bucket {
   // Each replica owns an equal slice of the flat buffer, which is padded to that, in their order.
   std::int64_t slice() const { return flat.elements / static_cast<std::int64_t>(replicas.size()); }
 };
+
+// Bytes of a bucket: large enough that its start costs nothing beside its sum, small enough that
+// most of a small model's gradients are on their way before backward ends.
+inline constexpr std::int64_t kBucketBytes = 4 << 20;
 
 // What `rank` holds, cut between tensors into buckets of about `target_bytes` of fp32, in the order
 // in which a backward pass completes their gradients. Buckets with the same replicas come in the

@@ -29,7 +29,7 @@ std::uint64_t registered_bytes(const config::Job& job) {
     for (int tensor = 0; tensor < sizes.tensor; ++tensor) {
       std::int64_t elements = 0;
       const int rank = partition.mesh.rank({pipeline, 0, 0, tensor});
-      for (const auto& bucket : buckets(job.model, partition, rank, 4 << 20))
+      for (const auto& bucket : buckets(job.model, partition, rank, kBucketBytes))
         if (!bucket.gradients_in_runs) elements += bucket.flat.elements;
       most = std::max(most, elements);
     }

@@ -1,0 +1,110 @@
+#include "planner/state_memory.h"
+
+#include <algorithm>
+
+#include "layout/element_bytes.h"
+
+namespace phalanx::planner {
+namespace {
+
+using layout::Bucket;
+using layout::Operation;
+using layout::OperationKind;
+
+bool is_matrices(const Bucket& bucket) { return bucket.tensors.front().shape.size() > 1; }
+
+// Elements of the state: its own slice where the bucket is sharded.
+std::int64_t kept(const Bucket& bucket) {
+  return bucket.sharded ? bucket.slice() : bucket.flat.elements;
+}
+
+std::int64_t master_and_copies(const Bucket& bucket, layout::ElementBytes each) {
+  const bool rounded = is_matrices(bucket) && each.values < each.sums;
+  std::int64_t bytes = kept(bucket) * (each.sums + (rounded ? each.values : 0));
+  if (bucket.sharded && !bucket.parameters_in_runs) bytes += bucket.flat.elements * each.values;
+  return bytes;
+}
+
+std::int64_t lasting_gradients(const Bucket& bucket, layout::ElementBytes each) {
+  if (bucket.gradients_in_runs) return bucket.slice() * each.sums;
+  return (bucket.flat.elements + (bucket.sharded ? bucket.slice() : 0)) * each.sums;
+}
+
+// Bytes of a rank that come and go with its operations, by chunk.
+class ComingAndGoing {
+ public:
+  ComingAndGoing(const std::vector<Bucket>& buckets, int chunks, layout::ElementBytes each)
+      : chunks_(static_cast<std::size_t>(chunks)) {
+    for (const auto& bucket : buckets) {
+      auto& chunk = chunks_[static_cast<std::size_t>(bucket.chunk)];
+      if (bucket.parameters_in_runs) chunk.parameters += bucket.flat.elements * each.values;
+      if (!bucket.gradients_in_runs) continue;
+      chunk.gradients += bucket.flat.elements * each.sums;
+      chunk.arriving += bucket.slice() * each.sums;
+    }
+  }
+
+  void follow(const std::vector<Operation>& operations) {
+    for (const auto& operation : operations) {
+      auto& chunk = chunks_[static_cast<std::size_t>(operation.chunk)];
+      if (operation.kind == OperationKind::kGather) chunk.gathered = true;
+      if (operation.kind == OperationKind::kFree) chunk.gathered = false;
+      if (layout::is_backward(operation.kind)) {
+        if (chunk.sum_started) settle(chunk);
+        chunk.adds = true;
+      }
+      if (operation.kind == OperationKind::kReduce) chunk.sum_started = true;
+      note_peak();
+      // Sums have the time of the next run, and end with it.
+      if (operation.kind != OperationKind::kReduce) continue;
+      for (auto& other : chunks_)
+        if (&other != &chunk && other.sum_started) settle(other);
+    }
+  }
+
+  std::int64_t peak_parameters() const { return peak_parameters_; }
+  std::int64_t peak_gradients() const { return peak_gradients_; }
+
+ private:
+  struct Chunk {
+    std::int64_t parameters = 0, gradients = 0, arriving = 0;  // bytes, while they are there
+    bool gathered = false, adds = false, sum_started = false;
+  };
+
+  static void settle(Chunk& chunk) { chunk.adds = chunk.sum_started = false; }
+
+  void note_peak() {
+    std::int64_t parameters = 0, gradients = 0;
+    for (const auto& chunk : chunks_) {
+      if (chunk.gathered) parameters += chunk.parameters;
+      if (chunk.adds) gradients += chunk.gradients;
+      if (chunk.sum_started) gradients += chunk.arriving;
+    }
+    peak_parameters_ = std::max(peak_parameters_, parameters);
+    peak_gradients_ = std::max(peak_gradients_, gradients);
+  }
+
+  std::vector<Chunk> chunks_;
+  std::int64_t peak_parameters_ = 0, peak_gradients_ = 0;
+};
+
+}  // namespace
+
+StateMemory state_memory(const config::Job& job, const std::vector<Bucket>& buckets,
+                         const layout::Schedule& schedule, int pipeline_rank) {
+  const auto each = layout::element_bytes(job.train.precision);
+  StateMemory memory;
+  for (const auto& bucket : buckets) {
+    memory.parameters += master_and_copies(bucket, each);
+    memory.gradients += lasting_gradients(bucket, each);
+    memory.optimizer += 2 * kept(bucket) * each.sums;
+  }
+  if (std::ranges::none_of(buckets, &Bucket::gradients_in_runs)) return memory;
+  ComingAndGoing runs(buckets, schedule.chunks, each);
+  runs.follow(schedule.ranks[static_cast<std::size_t>(pipeline_rank)]);
+  memory.parameters += runs.peak_parameters();
+  memory.gradients += runs.peak_gradients();
+  return memory;
+}
+
+}  // namespace phalanx::planner
