@@ -17,7 +17,6 @@ namespace phalanx::launcher {
 
 namespace {
 
-// `auto` becomes what the tokenizer needs. Throws ConfigError where fewer rows are asked for.
 void fill_in_vocabulary(config::LoadedJob& loaded, const data::Tokenizer& tokenizer) {
   auto& rows = loaded.job.model.vocab_size;
   if (rows == 0) rows = tokenizer.vocab_size();
@@ -33,6 +32,10 @@ void fill_in_vocabulary(config::LoadedJob& loaded, const data::Tokenizer& tokeni
 }
 
 }  // namespace
+
+void resolve_vocabulary(config::LoadedJob& loaded) {
+  fill_in_vocabulary(loaded, *data::make_tokenizer(loaded.job.data.tokenizer));
+}
 
 void resolve(config::LoadedJob& loaded) {
   auto& job = loaded.job;
