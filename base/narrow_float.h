@@ -9,7 +9,8 @@ namespace phalanx {
 
 // Floats of 16 bits as integers, to and from fp32, in code that loops can be vectorised over and
 // that gives the same bits on every processor. Rounds to the nearest, ties to even; what is too
-// large becomes infinite, not-a-number stays.
+// large becomes infinite, not-a-number stays. fp16's not-a-numbers become quiet and keep their
+// leading bits, as the instructions of x86's F16C have it.
 
 PHALANX_INLINE float float_of_bf16(std::uint16_t bits) {
   return std::bit_cast<float>(std::uint32_t{bits} << 16);
@@ -31,6 +32,7 @@ PHALANX_INLINE float float_of_fp16(std::uint16_t bits) {
   const float subnormal = std::bit_cast<float>(magnitude + kLeast) - std::bit_cast<float>(kLeast);
   std::uint32_t found = magnitude + kRebias;
   found = magnitude >= 0x1Fu << 23 ? magnitude | 0xFFu << 23 : found;
+  found = magnitude > 0x1Fu << 23 ? found | 1u << 22 : found;
   found = magnitude < 1u << 23 ? std::bit_cast<std::uint32_t>(subnormal) : found;
   return std::bit_cast<float>(found | sign);
 }
@@ -46,7 +48,7 @@ PHALANX_INLINE std::uint32_t fp16_bits(float x) {
       std::bit_cast<std::uint32_t>(0.5f);
   std::uint32_t found = magnitude < std::uint32_t{127 - 14} << 23 ? subnormal : normal;
   found = magnitude >= std::uint32_t{127 + 16} << 23 ? 0x7C00 : found;
-  found = magnitude > 0x7F800000 ? 0x7E00 : found;
+  found = magnitude > 0x7F800000 ? 0x7E00 | (magnitude >> 13 & 0x1FF) : found;
   return found | sign;
 }
 

@@ -3,8 +3,9 @@
 // A function marked PHALANX_VECTORIZED is compiled for several instruction sets; the best one that
 // the processor has is bound once, when the program is loaded, so that results repeat bit for bit
 // on one machine. Its loops belong in PHALANX_INLINE templates, which then are compiled within it.
-// Sanitizers cannot run the binding functions.
+// Sanitizers cannot run the binding functions. PHALANX_HAS_VERSIONS says whether there are several.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define PHALANX_HAS_VERSIONS
 #define PHALANX_VECTORIZED \
   __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else

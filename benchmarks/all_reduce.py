@@ -1,4 +1,4 @@
-"""all_reduce of fp32 between the ranks of one node, beside Gloo, Open MPI, and memcpy of as many bytes."""
+"""all_reduce of fp32 between the ranks of one node, beside Gloo, Open MPI itself, and memcpy of as many bytes."""
 import json
 import shutil
 import subprocess
@@ -29,11 +29,13 @@ def medians(command):
 
 def commands(ranks):
     ours = [ROOT / "build/benchmarks/phalanx-all-reduce-bench", "--ranks", ranks]
+    mpirun = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", ranks]
     yield "Phalanx", [*ours, "--bytes", *BYTES]
+    yield "Phalanx, backend mpi", [*mpirun, *ours, "--backend", "mpi", "--bytes", *BYTES]
     yield "Gloo", torchrun(ranks, PEERS / "all_reduce_gloo.py", *BYTES)
     if shutil.which("mpicc") and shutil.which("mpirun"):
         program = compile_c("mpicc", PEERS / "all_reduce_mpi.c")
-        yield "Open MPI", ["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", ranks, program, *BYTES]
+        yield "Open MPI", [*mpirun, program, *BYTES]
     yield MEMCPY, [compile_c("cc", ROOT / "benchmarks/memcpy.c"), ranks, *BYTES]
 
 

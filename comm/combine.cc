@@ -1,11 +1,14 @@
 #include "comm/combine.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
 
 #include "base/check.h"
 #include "base/narrow_float.h"
+#include "comm/fp16_rows.h"
 
 namespace phalanx::comm {
 namespace {
@@ -13,16 +16,11 @@ namespace {
 struct BFloat16 {
   std::uint16_t bits;
 };
-struct Float16 {
-  std::uint16_t bits;
-};
 
 template <class T>
 PHALANX_INLINE auto wide(T x) {
   if constexpr (std::is_same_v<T, BFloat16>)
     return float_of_bf16(x.bits);
-  else if constexpr (std::is_same_v<T, Float16>)
-    return float_of_fp16(x.bits);
   else
     return x;
 }
@@ -31,8 +29,6 @@ template <class T, class Wide>
 PHALANX_INLINE T rounded(Wide x) {
   if constexpr (std::is_same_v<T, BFloat16>)
     return {static_cast<std::uint16_t>(bf16_bits(x))};
-  else if constexpr (std::is_same_v<T, Float16>)
-    return {static_cast<std::uint16_t>(fp16_bits(x))};
   else
     return x;
 }
@@ -52,7 +48,7 @@ PHALANX_INLINE T reduced(T left, T right) {
 
 struct Operands {
   const std::byte *left, *right;
-  std::byte* result;
+  Places results;
   std::size_t count;
 };
 
@@ -60,11 +56,18 @@ template <Reduction reduction, class Left, class Right, class Result>
 PHALANX_INLINE void loop(const Operands& all) {
   const auto* left = reinterpret_cast<const Left*>(all.left);
   const auto* right = reinterpret_cast<const Right*>(all.right);
-  auto* result = reinterpret_cast<Result*>(all.result);
+  auto* first = reinterpret_cast<Result*>(all.results.first);
+  auto* second = reinterpret_cast<Result*>(all.results.second);
   const std::size_t count = all.count;  // a copy: results of some types could lie in `all` itself
+  if (second == nullptr) {
 #pragma GCC ivdep
-  for (std::size_t i = 0; i < count; ++i)
-    result[i] = rounded<Result>(reduced<reduction>(wide(left[i]), wide(right[i])));
+    for (std::size_t i = 0; i < count; ++i)
+      first[i] = rounded<Result>(reduced<reduction>(wide(left[i]), wide(right[i])));
+  } else {
+#pragma GCC ivdep
+    for (std::size_t i = 0; i < count; ++i)
+      first[i] = second[i] = rounded<Result>(reduced<reduction>(wide(left[i]), wide(right[i])));
+  }
 }
 
 template <class Left, class Right, class Result>
@@ -74,38 +77,29 @@ PHALANX_INLINE void by_reduction(Reduction reduction, const Operands& all) {
   return loop<Reduction::kMin, Left, Right, Result>(all);
 }
 
-// Which of left, right and result are narrow.
-template <class Narrow>
-PHALANX_INLINE void by_width(Reduction reduction, unsigned narrow, const Operands& all) {
-  switch (narrow) {
-    case 0b000:
-      return by_reduction<float, float, float>(reduction, all);
-    case 0b001:
-      return by_reduction<float, float, Narrow>(reduction, all);
-    case 0b010:
-      return by_reduction<float, Narrow, float>(reduction, all);
-    case 0b011:
-      return by_reduction<float, Narrow, Narrow>(reduction, all);
-    case 0b100:
-      return by_reduction<Narrow, float, float>(reduction, all);
-    case 0b101:
-      return by_reduction<Narrow, float, Narrow>(reduction, all);
-    case 0b110:
-      return by_reduction<Narrow, Narrow, float>(reduction, all);
-    default:
-      return by_reduction<Narrow, Narrow, Narrow>(reduction, all);
-  }
-}
-
 template <class T>
 PHALANX_INLINE void alike(Reduction reduction, const Operands& all) {
   by_reduction<T, T, T>(reduction, all);
 }
 
-PHALANX_VECTORIZED void combine_narrow(ElementType type, Reduction reduction, unsigned narrow,
-                                       const Operands& all) {
-  if (type == ElementType::kBFloat16) return by_width<BFloat16>(reduction, narrow, all);
-  by_width<Float16>(reduction, narrow, all);
+// `narrow`: which of left, right and result are bf16.
+PHALANX_VECTORIZED void combine_bf16(Reduction reduction, unsigned narrow, const Operands& all) {
+  switch (narrow) {
+    case 0b001:
+      return by_reduction<float, float, BFloat16>(reduction, all);
+    case 0b010:
+      return by_reduction<float, BFloat16, float>(reduction, all);
+    case 0b011:
+      return by_reduction<float, BFloat16, BFloat16>(reduction, all);
+    case 0b100:
+      return by_reduction<BFloat16, float, float>(reduction, all);
+    case 0b101:
+      return by_reduction<BFloat16, float, BFloat16>(reduction, all);
+    case 0b110:
+      return by_reduction<BFloat16, BFloat16, float>(reduction, all);
+    default:
+      return by_reduction<BFloat16, BFloat16, BFloat16>(reduction, all);
+  }
 }
 
 PHALANX_VECTORIZED void combine_alike(ElementType type, Reduction reduction, const Operands& all) {
@@ -131,16 +125,48 @@ PHALANX_INLINE void convert_loop(const std::byte* from, std::byte* to, std::size
   for (std::size_t i = 0; i < count; ++i) target[i] = rounded<To>(wide(source[i]));
 }
 
-PHALANX_VECTORIZED void widen(Operand from, std::byte* to, std::size_t count) {
-  if (from.type == ElementType::kBFloat16)
-    return convert_loop<BFloat16, float>(from.data, to, count);
-  convert_loop<Float16, float>(from.data, to, count);
+PHALANX_VECTORIZED void widen_bf16(const std::byte* from, std::byte* to, std::size_t count) {
+  convert_loop<BFloat16, float>(from, to, count);
 }
 
-PHALANX_VECTORIZED void narrow(const std::byte* from, std::byte* to, ElementType type,
-                               std::size_t count) {
-  if (type == ElementType::kBFloat16) return convert_loop<float, BFloat16>(from, to, count);
-  convert_loop<float, Float16>(from, to, count);
+PHALANX_VECTORIZED void narrow_bf16(const std::byte* from, std::byte* to, std::size_t count) {
+  convert_loop<float, BFloat16>(from, to, count);
+}
+
+void widen(Operand from, std::byte* to, std::size_t count) {
+  if (from.type == ElementType::kBFloat16) return widen_bf16(from.data, to, count);
+  widen_fp16(reinterpret_cast<const std::uint16_t*>(from.data), reinterpret_cast<float*>(to),
+             count);
+}
+
+void narrow(const std::byte* from, std::byte* to, ElementType type, std::size_t count) {
+  if (type == ElementType::kBFloat16) return narrow_bf16(from, to, count);
+  narrow_fp16(reinterpret_cast<const float*>(from), reinterpret_cast<std::uint16_t*>(to), count);
+}
+
+// A loop that converts fp16 where it needs it is not vectorised. So a row at a time, which as fp32
+// stays in the nearest cache.
+void combine_fp16(Reduction reduction, Operand left, Operand right, Places results,
+                  ElementType result_type, std::size_t count) {
+  constexpr std::size_t kRow = 1024;
+  using Wide = std::array<std::byte, kRow * sizeof(float)>;
+  alignas(64) Wide wide_left, wide_right, wide_result;
+  for (std::size_t begin = 0; begin < count; begin += kRow) {
+    const std::size_t row = std::min(kRow, count - begin);
+    const auto widened = [&](Operand from, Wide& wide) -> const std::byte* {
+      from.data += begin * element_size(from.type);
+      if (from.type == ElementType::kFloat32) return from.data;
+      widen(from, wide.data(), row);
+      return wide.data();
+    };
+    combine_alike(
+        ElementType::kFloat32, reduction,
+        {widened(left, wide_left), widened(right, wide_right), {wide_result.data()}, row});
+    const Operand sum{wide_result.data(), ElementType::kFloat32};
+    for (std::byte* const result : {results.first, results.second})
+      if (result != nullptr)
+        convert(sum, result + begin * element_size(result_type), result_type, row);
+  }
 }
 
 bool is_narrow(ElementType type) { return accumulation_type(type) != type; }
@@ -152,7 +178,7 @@ ElementType accumulation_type(ElementType type) {
   return narrow ? ElementType::kFloat32 : type;
 }
 
-void combine(Reduction reduction, Operand left, Operand right, std::byte* result,
+void combine(Reduction reduction, Operand left, Operand right, Places results,
              ElementType result_type, std::size_t count) {
   const ElementType wide_type = accumulation_type(result_type);
   ElementType type = wide_type;
@@ -164,9 +190,11 @@ void combine(Reduction reduction, Operand left, Operand right, std::byte* result
     narrow = narrow << 1 | static_cast<unsigned>(is_narrow(each));
     if (is_narrow(each)) type = each;
   }
-  const Operands all{left.data, right.data, result, count};
-  if (is_narrow(type))
-    combine_narrow(type, reduction, narrow, all);
+  const Operands all{left.data, right.data, results, count};
+  if (type == ElementType::kFloat16)
+    combine_fp16(reduction, left, right, results, result_type, count);
+  else if (type == ElementType::kBFloat16)
+    combine_bf16(reduction, narrow, all);
   else
     combine_alike(type, reduction, all);
 }

@@ -65,15 +65,19 @@ void ReductionPlan::run(Reduction reduction, Types types, std::span<const std::b
       if (index >= leaves_) return {temporary(index), between};
       return {leaves[static_cast<std::size_t>(index)] + begin * leaf_size, types.leaves};
     };
-    std::byte* first = results[0] + begin * result_size;
-    for (const Step& step : steps_) {
-      const bool last = &step == &steps_.back();
-      combine(reduction, operand(step.left), operand(step.right),
-              last ? first : temporary(step.result), last ? types.results : between, size);
-    }
-    if (steps_.empty()) convert(operand(0), first, types.results, size);
-    for (std::byte* result : results.subspan(1))
-      convert({first, types.results}, result + begin * result_size, types.results, size);
+    const auto result = [&](std::size_t index) -> std::byte* {
+      return index < results.size() ? results[index] + begin * result_size : nullptr;
+    };
+    for (const Step& step : steps_)
+      if (&step == &steps_.back())
+        combine(reduction, operand(step.left), operand(step.right), {result(0), result(1)},
+                types.results, size);
+      else
+        combine(reduction, operand(step.left), operand(step.right), {temporary(step.result)},
+                between, size);
+    if (steps_.empty()) convert(operand(0), result(0), types.results, size);
+    for (std::size_t copy = steps_.empty() ? 1 : 2; copy < results.size(); ++copy)
+      convert({result(0), types.results}, result(copy), types.results, size);
   }
 }
 

@@ -112,6 +112,7 @@ Parallel to_struct(const schema::Parallel& from) {
   to.schedule = from.schedule();
   to.virtual_stages = from.virtual_stages();
   to.recompute = from.recompute();
+  to.gradient_wire = from.gradient_wire();
   return to;
 }
 
@@ -125,6 +126,7 @@ void to_schema(const Parallel& from, schema::Parallel& to) {
   to.set_schedule(from.schedule);
   to.set_virtual_stages(from.virtual_stages);
   to.set_recompute(from.recompute);
+  to.set_gradient_wire(from.gradient_wire);
 }
 
 Launch to_struct(const schema::Launch& from) {

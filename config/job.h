@@ -71,6 +71,7 @@ struct Parallel {
   std::string schedule = "1f1b";
   std::int64_t virtual_stages = 1;
   std::string recompute = "none";
+  std::string gradient_wire = "fp32";
 };
 
 struct Checkpoint {

@@ -111,24 +111,6 @@ void check_launch(const Launch& launch, Rules& rules) {
                  "only that backend can be slowed; leave the section out otherwise");
 }
 
-void check_layout(const Job& job, Rules& rules) {
-  const auto& parallel = job.parallel;
-  const bool is_automatic = parallel.data == 0;
-  if (is_automatic ||
-      !rules.known({"parallel.data", "parallel.tensor", "parallel.pipeline", "parallel.context",
-                    "launch.ranks_per_node", "launch.emulate_nodes"}))
-    return;
-  const auto others = parallel.tensor * parallel.pipeline * parallel.context;
-  if (parallel.data * others == job.ranks()) return;
-  const auto fit = job.ranks() % others == 0 ? fmt::format(" or {}", job.ranks() / others) : "";
-  rules.report("parallel.data",
-               fmt::format("expected auto{}, found {}: there are {} ranks (launch.ranks_per_node "
-                           "{} * launch.emulate_nodes {})",
-                           fit, parallel.data, job.ranks(), job.launch.ranks_per_node,
-                           job.launch.emulate_nodes),
-               "leave the key out, or write `data: auto`, to use all ranks");
-}
-
 }  // namespace
 
 void report_broken_rules(const Job& job, const Place& file, Findings& findings) {
@@ -136,7 +118,6 @@ void report_broken_rules(const Job& job, const Place& file, Findings& findings) 
   check_model(job.model, rules);
   check_train(job.train, rules);
   check_launch(job.launch, rules);
-  check_layout(job, rules);
 }
 
 }  // namespace phalanx::config

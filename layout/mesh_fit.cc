@@ -89,6 +89,17 @@ void check_tensor(const config::Model& model, std::int64_t tensor) {
       fmt::format("{} would fit", nearest(tensor, model.heads, heads_fit)));
 }
 
+// Tensor ranks share the tokens of a micro-batch evenly, whatever its number of sequences.
+void check_tokens(const config::Model& model, const config::Parallel& parallel) {
+  const auto length = model.sequence_length / parallel.context;
+  if (length % parallel.tensor == 0) return;
+  throw LayoutError(
+      fmt::format("parallel.tensor: expected a divisor of the {} tokens of a sequence that each "
+                  "context rank has (model.sequence_length {} / parallel.context {}), found {}",
+                  length, model.sequence_length, parallel.context, parallel.tensor),
+      fmt::format("{} would fit", nearest(parallel.tensor, length, divides(length))));
+}
+
 void check_context(const config::Model& model, std::int64_t context) {
   // Each rank holds an early and a late piece, so that causal attention is the same work for all.
   const auto pieces_fit = [&](std::int64_t ranks) {
@@ -141,6 +152,7 @@ MeshSizes fit_mesh(const config::Parallel& parallel, std::int64_t ranks) {
 void check_model_fits(const config::Model& model, const config::Parallel& parallel) {
   check_tensor(model, parallel.tensor);
   check_context(model, parallel.context);
+  check_tokens(model, parallel);
   check_stages(model, parallel);
 }
 

@@ -23,7 +23,8 @@ std::uint64_t axes_memory(const MeshSizes& sizes) {
 std::uint64_t registered_bytes(const config::Job& job) {
   const auto partition = layout::partition(job);
   const auto& sizes = partition.mesh.sizes();
-  const std::int64_t element = job.train.precision == "fp64" ? 8 : 4;
+  std::int64_t element = job.train.precision == "fp64" ? 8 : 4;
+  if (job.parallel.gradient_wire == "bf16") element = 2;
   std::int64_t most = 0;
   for (int pipeline = 0; pipeline < sizes.pipeline; ++pipeline)
     for (int tensor = 0; tensor < sizes.tensor; ++tensor) {

@@ -18,20 +18,26 @@ at::Tensor registered(comm::Group& group, std::int64_t elements, at::ScalarType 
   return at::from_blob(group.allocate(bytes).data(), {elements}, type);
 }
 
-FlatTensor make_flat(const ReplicatedBucket& replicated, at::ScalarType type) {
+// All gradients of a bucket, and as they travel if that stays.
+std::pair<FlatTensor, at::Tensor> make_flat(const ReplicatedBucket& replicated, at::ScalarType type,
+                                            at::ScalarType wire) {
   const auto& [bucket, group] = replicated;
-  if (bucket.gradients_in_runs) return {bucket, type};
   const auto elements = bucket.flat.elements;
-  return {bucket, group ? registered(*group, elements, type) : at::zeros({elements}, type)};
+  if (bucket.gradients_in_runs) return {{bucket, type}, {}};
+  if (!group) return {{bucket, at::zeros({elements}, type)}, {}};
+  const auto sent = registered(*group, elements, wire);
+  return {{bucket, type == wire ? sent : at::zeros({elements}, type)}, sent};
 }
 
 }  // namespace
 
 GradientBuckets::GradientBuckets(const std::vector<ReplicatedBucket>& buckets,
-                                 layout::GradientPolicy policy, at::ScalarType type)
-    : buckets_(buckets), policy_(policy) {
+                                 layout::GradientPolicy policy, at::ScalarType type,
+                                 at::ScalarType wire)
+    : buckets_(buckets), policy_(policy), wire_(wire) {
   for (std::size_t i = 0; i < buckets.size(); ++i) {
-    entries_.push_back({make_flat(buckets[i], type), {}, {}, {}, false, 0});
+    auto [flat, sent] = make_flat(buckets[i], type, wire);
+    entries_.push_back({std::move(flat), {}, std::move(sent), {}, {}, false, 0});
     if (bucket(i).sharded) entries_[i].slice = at::zeros({bucket(i).slice()}, type);
     for (const auto& tensor : bucket(i).tensors) bucket_of_[tensor.name] = i;
     expect_uses(i);
@@ -43,8 +49,10 @@ at::Tensor GradientBuckets::view(std::size_t bucket, std::size_t index) const {
 }
 
 void GradientBuckets::begin_step() {
-  for (std::size_t i = 0; i < entries_.size(); ++i)
-    (bucket(i).gradients_in_runs ? entries_[i].slice : entries_[i].flat.all()).zero_();
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (!bucket(i).gradients_in_runs) entries_[i].flat.all().zero_();
+    if (bucket(i).sharded) entries_[i].slice.zero_();
+  }
 }
 
 void GradientBuckets::begin_pass(int chunk) {
@@ -81,7 +89,7 @@ void GradientBuckets::finish_step() {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     if (bucket(i).gradients_in_runs) continue;
     check(entries_[i].started, "every gradient is complete at the end of the step");
-    if (buckets_[i].group) entries_[i].work.wait();
+    finish(i);
     expect_uses(i);
   }
 }
@@ -118,19 +126,34 @@ void GradientBuckets::start(std::size_t index) {
   entry.started = true;
   if (!buckets_[index].group) return;
   auto& group = *buckets_[index].group;
+  const auto& all = entry.flat.all();
+  if (bucket(index).gradients_in_runs) entry.sent = all.to(wire_);
+  else if (all.scalar_type() != wire_) entry.sent.copy_(all);
   if (!bucket(index).sharded) {
-    entry.work = group.all_reduce(buffer_of(entry.flat.all()));
-    return;
+    entry.arriving = entry.sent;
+    entry.work = group.all_reduce(buffer_of(entry.sent));
+  } else {
+    entry.arriving = at::empty_like(entry.slice, entry.slice.options().dtype(wire_));
+    entry.work = group.reduce_scatter(buffer_of(entry.sent), buffer_of(entry.arriving));
   }
-  entry.arriving = bucket(index).gradients_in_runs ? at::empty_like(entry.slice) : entry.slice;
-  entry.work = group.reduce_scatter(buffer_of(entry.flat.all()), buffer_of(entry.arriving));
+}
+
+// The sum has arrived, and is where it belongs.
+void GradientBuckets::finish(std::size_t index) {
+  auto& entry = entries_[index];
+  if (!buckets_[index].group) return;
+  entry.work.wait();
+  if (bucket(index).sharded)
+    entry.slice.add_(entry.arriving);
+  else if (entry.arriving.scalar_type() != entry.flat.all().scalar_type())
+    entry.flat.all().copy_(entry.arriving);
+  entry.arriving = at::Tensor();
 }
 
 void GradientBuckets::settle_run(std::size_t index) {
   auto& entry = entries_[index];
-  entry.work.wait();
-  entry.slice.add_(entry.arriving);
-  entry.arriving = at::Tensor();
+  finish(index);
+  entry.sent = at::Tensor();
   entry.flat.release();
   expect_uses(index);
 }

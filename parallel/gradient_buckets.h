@@ -26,10 +26,11 @@ struct ReplicatedBucket {
 // run needs it (Rajbhandari et al. 2020, "ZeRO").
 class GradientBuckets {
  public:
-  // Of elements of `type`, for schedules with this policy. Allocates from the groups: all replicas
-  // make it at the same point. `buckets` outlive it. Throws SystemError.
+  // Of elements of `type`, which travel as `wire`, for schedules with this policy. Where these
+  // differ each rank's are rounded before the sum, and the sum once after. Allocates from the
+  // groups: all replicas make it at the same point. `buckets` outlive it. Throws SystemError.
   GradientBuckets(const std::vector<ReplicatedBucket>& buckets, layout::GradientPolicy policy,
-                  at::ScalarType type);
+                  at::ScalarType type, at::ScalarType wire);
 
   // What blocks add tensor `index` of bucket `bucket` to.
   at::Tensor view(std::size_t bucket, std::size_t index) const;
@@ -54,12 +55,13 @@ class GradientBuckets {
 
  private:
   struct Entry {
-    FlatTensor flat;       // all that this rank adds, in the step or in a run
-    at::Tensor slice;      // of the sum, where the bucket is sharded
-    at::Tensor arriving;   // a run's slice of the sum
-    comm::Work work;       // once started
+    FlatTensor flat;      // all that this rank adds, in the step or in a run
+    at::Tensor slice;     // of the sum, where the bucket is sharded
+    at::Tensor sent;      // flat as it travels
+    at::Tensor arriving;  // the sum as it travels: all, or the slice
+    comm::Work work;      // once started
     bool started = false;
-    int missing = 0;       // uses that have not completed
+    int missing = 0;  // uses that have not completed
   };
   const layout::Bucket& bucket(std::size_t index) const { return buckets_[index].bucket; }
   // Its sum waits for the end of the step, because its replicas have different runs or because it
@@ -68,10 +70,12 @@ class GradientBuckets {
   void expect_uses(std::size_t index);
   void start_complete_buckets(int chunk);
   void start(std::size_t index);
+  void finish(std::size_t index);
   void settle_run(std::size_t index);
 
   const std::vector<ReplicatedBucket>& buckets_;
   layout::GradientPolicy policy_;
+  at::ScalarType wire_;
   std::vector<Entry> entries_;
   std::map<std::string, std::size_t> bucket_of_;  // by tensor
 };

@@ -9,6 +9,7 @@
 #include "checkpoint/error.h"
 #include "config/config_error.h"
 #include "data/error.h"
+#include "layout/layout_error.h"
 #include "runtime/step.h"
 
 namespace phalanx::runtime {
@@ -37,6 +38,8 @@ Failure current_failure() {
   } catch (const config::ConfigError& error) {
     // Its text is one for a terminal, headed by what the teller of a failure writes itself.
     return {ExitCode::kConfiguration, std::string(error.what()).substr(sizeof "error: " - 1), {}};
+  } catch (const layout::LayoutError& error) {
+    return of(ExitCode::kLayout, error);
   } catch (const data::DataError& error) {
     return of(ExitCode::kData, error);
   } catch (const checkpoint::DamagedError& error) {

@@ -30,6 +30,10 @@ at::ScalarType gradient_type(const std::string& precision) {
   return precision == "fp64" ? at::kDouble : at::kFloat;
 }
 
+at::ScalarType wire_type(const config::Job& job) {
+  return job.parallel.gradient_wire == "bf16" ? at::kBFloat16 : gradient_type(job.train.precision);
+}
+
 std::int64_t token_count(const NumberedMicroBatches& batches) {
   std::int64_t tokens = 0;
   for (const auto& batch : batches.tensors) tokens += batch.targets.numel();
@@ -69,7 +73,7 @@ Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& 
       at_(state.coordinates()),
       tensor_axis_(groups.axes.tensor, job.model.sequence_length),
       gradients_(groups.buckets, layout::gradient_policy(job.parallel),
-                 gradient_type(job.train.precision)),
+                 gradient_type(job.train.precision), wire_type(job)),
       weights_(state, groups, job.train.precision),
       parameters_(make_parameters()),
       executor_(

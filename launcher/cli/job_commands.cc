@@ -6,6 +6,8 @@
 #include "config/load.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/run.h"
+#include "layout/layout_error.h"
+#include "layout/partition.h"
 
 namespace phalanx::launcher {
 namespace {
@@ -27,9 +29,14 @@ Json as_json(const config::ConfigProblem& problem) {
 int validate(const ValidateOptions& options, const Printer& printer) {
   Json result = {{"job", options.job}, {"valid", true}, {"problems", Json::array()}};
   try {
-    config::load_job(options.job, options.overrides);
+    layout::partition(config::load_job(options.job, options.overrides).job);
     printer.print(result, options.job + ": valid");
     return 0;
+  } catch (const layout::LayoutError& error) {
+    result["valid"] = false;
+    result["problems"].push_back({{"message", error.what()}, {"help", error.help()}});
+    if (printer.as_json()) printer.print(result, {});
+    throw;
   } catch (const config::ConfigError& error) {
     result["valid"] = false;
     for (const auto& problem : error.problems()) result["problems"].push_back(as_json(problem));
@@ -61,8 +68,8 @@ Subcommand run_command() {
       .examples = {"run job.yaml", "run job.yaml --train.steps=500 --launch.ranks_per_node=4",
                    "run job.yaml --resume=must --json",
                    "run job.yaml --resume=runs/NAME/checkpoints/step-00000100-attempt-1"},
-      .exit_codes = {ExitCode::kPreflight, ExitCode::kRendezvous, ExitCode::kData,
-                     ExitCode::kStorage, ExitCode::kTrainingCode, ExitCode::kHang,
+      .exit_codes = {ExitCode::kLayout, ExitCode::kPreflight, ExitCode::kRendezvous,
+                     ExitCode::kData, ExitCode::kStorage, ExitCode::kTrainingCode, ExitCode::kHang,
                      ExitCode::kNodesLost, ExitCode::kNoCheckpoint, ExitCode::kDiverged,
                      ExitCode::kOutOfMemory, ExitCode::kPreempted, ExitCode::kPreemptedUnsaved,
                      ExitCode::kInterrupted},
@@ -77,6 +84,7 @@ Subcommand validate_command() {
           .options = {{"JOB", "", "The job file", &options->job, true}},
           .job_keys = &options->overrides,
           .examples = {"validate job.yaml", "validate job.yaml --train.global_batch=64 --json"},
+          .exit_codes = {ExitCode::kLayout},
           .run = [options](const Printer& printer) { return validate(*options, printer); }};
 }
 

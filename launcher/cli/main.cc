@@ -11,6 +11,7 @@
 #include "launcher/cli/command_line.h"
 #include "launcher/cli/commands.h"
 #include "launcher/error.h"
+#include "layout/layout_error.h"
 #include "protocol/exit_code.h"
 
 namespace {
@@ -35,6 +36,8 @@ int main(int argc, char** argv) {
     return static_cast<int>(ExitCode::kConfiguration);
   } catch (const launcher::RefusedError& error) {
     return say(error, ExitCode::kConfiguration);
+  } catch (const layout::LayoutError& error) {
+    return say(error, ExitCode::kLayout);
   } catch (const data::DataError& error) {
     return say(error, ExitCode::kData);
   } catch (const checkpoint::DamagedError& error) {

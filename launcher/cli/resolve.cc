@@ -11,6 +11,7 @@
 #include "data/token_file.h"
 #include "data/tokenizer.h"
 #include "launcher/cli/shown_path.h"
+#include "layout/partition.h"
 #include "layout/tensor_spec.h"
 
 namespace phalanx::launcher {
@@ -58,6 +59,7 @@ void resolve(config::LoadedJob& loaded) {
     open(job.data.train[i].path, fmt::format("data.train.{}.path", i));
   if (!job.data.validation.path.empty()) open(job.data.validation.path, "data.validation.path");
   if (!wrong.empty()) throw data::DataError(wrong, help);
+  layout::partition(job);  // throws what is wrong with it
 }
 
 namespace {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/check.h"
 #include "base/file.h"
@@ -17,6 +18,7 @@
 #include "launcher/cli/output_lock.h"
 #include "launcher/cli/resolve.h"
 #include "launcher/cli/run_file.h"
+#include "launcher/cli/scratch_folder.h"
 #include "launcher/cli/shown_path.h"
 #include "launcher/cli/supervision.h"
 #include "launcher/error.h"
@@ -81,7 +83,7 @@ const comm::Backend& backend_of(const config::Job& job) {
 }
 
 // Throws RefusedError without an mpirun.
-protocol::MpiWorld mpi_world(const config::Job& job) {
+protocol::MpiWorld mpi_world(const config::Job& job, const ScratchFolder& folder) {
   protocol::MpiWorld world;
   world.set_program(find_program("mpirun"));
   if (world.program().empty())
@@ -90,11 +92,22 @@ protocol::MpiWorld mpi_world(const config::Job& job) {
                        "install Open MPI (openmpi-bin), or set launch.backend: native");
   world.set_socket(fmt::format("phalanx-{}-node", ::getpid()));
   world.set_ranks(static_cast<int>(job.launch.emulate_nodes * job.launch.ranks_per_node));
+  world.set_folder(folder.path());
   return world;
 }
 
-std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const Attempt& attempt) {
-  const comm::Backend& backend = backend_of(job);
+protocol::StateSharing sharing_of(const config::Parallel& parallel) {
+  protocol::StateSharing sharing;
+  sharing.set_pipeline_ranks(static_cast<int>(parallel.pipeline));
+  sharing.set_tensor_ranks(static_cast<int>(parallel.tensor));
+  sharing.set_sharded(parallel.zero_stage > 0);
+  return sharing;
+}
+
+// `scratch`: there when the backend needs mpirun.
+std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const Attempt& attempt,
+                                                 const comm::Backend& backend,
+                                                 const std::optional<ScratchFolder>& scratch) {
   const protocol::RunDirectory run(job.output);
   protocol::KeeperStart start;
   start.set_slots(static_cast<int>(job.launch.ranks_per_node));
@@ -104,9 +117,8 @@ std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const A
   start.set_host(kHost);
   start.set_secret(random_secret());
   start.set_token(random_secret());
-  if (backend.uses_node_memory)
-    start.set_arena_bytes(layout::registered_bytes(job));
-  if (backend.start == comm::Backend::Start::kMpirun) *start.mutable_mpi() = mpi_world(job);
+  if (backend.uses_node_memory) start.set_arena_bytes(layout::registered_bytes(job));
+  if (scratch) *start.mutable_mpi() = mpi_world(job, *scratch);
   start.set_worker_program(std::filesystem::path(self_program()).parent_path() / "phalanx-worker");
   std::vector<protocol::KeeperStart> starts;
   for (int node = 0; node < job.launch.emulate_nodes; ++node) {
@@ -126,6 +138,7 @@ std::vector<protocol::KeeperStart> keeper_starts(const config::Job& job, const A
   controller.set_resume(attempt.checkpoint);
   controller.set_resume_step(attempt.step);
   controller.set_resume_is_chosen(attempt.chosen);
+  *controller.mutable_sharing() = sharing_of(job.parallel);
   controller.set_needs_new_processes(backend.reforming ==
                                      comm::Backend::Reforming::kNeedsNewProcess);
   for (const auto& checkpoint : attempt.damaged) *controller.add_passed_over() = checkpoint;
@@ -175,7 +188,10 @@ int run(const RunOptions& options, const Printer& printer) {
   const protocol::RunDirectory directory(job.output);
   int code = static_cast<int>(protocol::ExitCode::kDone);
   if (!attempt.finished) {
-    const auto starts = keeper_starts(job, attempt);
+    const auto& backend = backend_of(job);
+    std::optional<ScratchFolder> scratch;
+    if (backend.start == comm::Backend::Start::kMpirun) scratch.emplace();
+    const auto starts = keeper_starts(job, attempt, backend, scratch);
     begin_attempt(job, attempt.number);
     code = supervise(job, attempt.number, starts, lock);
   }

@@ -142,6 +142,7 @@ void Controller::begin_or_continue() {
     if (!start_.resume().empty()) *begin.mutable_resume() = read_saved_state(start_.resume());
     *begin.mutable_passed_over() = start_.passed_over();
     begin.set_needs_new_processes(start_.needs_new_processes());
+    *begin.mutable_sharing() = start_.sharing();
   }
   take(std::move(event));
 }

@@ -26,6 +26,7 @@ void begin(Decision& decision, const Begin& begin) {
   state.slots_per_node = begin.slots_per_node();
   state.steps = begin.steps();
   state.needs_new_processes = begin.needs_new_processes();
+  state.sharing = begin.sharing();
   state.began_at = decision.now;
   state.nodes.resize(static_cast<std::size_t>(begin.nodes()));
   state.workers.resize(static_cast<std::size_t>(state.ranks()));

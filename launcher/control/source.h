@@ -18,9 +18,9 @@ struct Source {
   std::string name() const;  // replica, checkpoint, start
 };
 
-// The settle rule, when every worker is a candidate: the newest state that any of them holds,
-// because a step that one rank completed was fully reduced and belongs to all; else the newest
-// complete checkpoint that is not passed over; else the beginning.
+// The settle rule, when every worker is a candidate: the newest step of which they hold the whole
+// state among them, because a step that one rank completed was fully reduced and belongs to all;
+// else the newest complete checkpoint that is not passed over; else the beginning.
 Source choose_source(const State& state);
 
 }  // namespace phalanx::control

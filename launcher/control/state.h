@@ -116,6 +116,7 @@ struct State {
   std::int64_t steps = 0;
   double began_at = 0;
   bool needs_new_processes = false;  // the backend cannot re-form: nobody survives a generation
+  protocol::StateSharing sharing;
 
   // Members. Rank = node * slots_per_node + slot.
   Phase phase = Phase::kForming;

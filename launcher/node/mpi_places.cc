@@ -31,11 +31,14 @@ std::string socket_of(const std::string& name, int node) { return fmt::format("{
 
 Daemon::Program mpirun_program(const protocol::KeeperStart& node) {
   // Ranks may outnumber cores: what waits inside MPI gives way, and nobody is bound to a core.
+  // Files of processes that were killed stay behind, so they are where `phalanx run` removes them.
   return {
       .path = node.mpi().program(),
       .arguments = {"--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "--mca",
-                    "mpi_yield_when_idle", "1", "-n", std::to_string(node.mpi().ranks()),
-                    self_program(), "mpi-place", node.mpi().socket(), std::to_string(node.slots())},
+                    "mpi_yield_when_idle", "1", "--mca", "orte_tmpdir_base", node.mpi().folder(),
+                    "--mca", "btl_vader_backing_directory", node.mpi().folder(), "-n",
+                    std::to_string(node.mpi().ranks()), self_program(), "mpi-place",
+                    node.mpi().socket(), std::to_string(node.slots())},
       .name = "mpirun",
       .log = protocol::RunDirectory(node.output()).daemon_log(node.name(), "mpirun"),
       .end_signal = SIGTERM};  // so that it removes its session's files

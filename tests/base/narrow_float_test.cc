@@ -22,29 +22,21 @@ std::vector<float> interesting(float (*widened)(std::uint16_t)) {
   return found;
 }
 
+// Not-a-numbers too: which bits they keep.
 TEST(NarrowFloat, Fp16WidensAsTheCompilerDoes) {
   for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
     const auto narrow = static_cast<std::uint16_t>(bits);
     const auto expected = static_cast<float>(std::bit_cast<_Float16>(narrow));
     const float found = float_of_fp16(narrow);
-    if (std::isnan(expected))
-      ASSERT_TRUE(std::isnan(found)) << bits;
-    else
-      ASSERT_EQ(std::bit_cast<std::uint32_t>(found), std::bit_cast<std::uint32_t>(expected))
-          << bits;
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(found), std::bit_cast<std::uint32_t>(expected)) << bits;
   }
 }
 
 TEST(NarrowFloat, Fp16RoundsAsTheCompilerDoes) {
   const auto check = [](float x) {
-    const auto found = static_cast<std::uint16_t>(fp16_bits(x));
-    if (std::isnan(x)) {
-      EXPECT_TRUE(std::isnan(float_of_fp16(found)));
-      return true;
-    }
     const auto expected = std::bit_cast<std::uint16_t>(static_cast<_Float16>(x));
-    EXPECT_EQ(found, expected) << x;
-    return found == expected;
+    EXPECT_EQ(fp16_bits(x), expected) << x << ", " << std::bit_cast<std::uint32_t>(x);
+    return fp16_bits(x) == expected;
   };
   for (const float x : interesting(float_of_fp16))
     if (!check(x)) return;

@@ -93,8 +93,8 @@ TEST(Identity, IsModelTrainingDataAndSeed) {
   EXPECT_THAT(differences({"data.train.0.path=/b"}),
               ElementsAre("data.train.0.path: " + folder.path("train.tokens") + " before, /b now"));
   EXPECT_THAT(differences({"train.steps=300", "train.global_batch=32", "launch.ranks_per_node=2",
-                           "parallel.data=2", "output=/elsewhere", "checkpoint.every=7",
-                           "train.optimizer.lr=1", "name=other"}),
+                           "parallel.data=2", "parallel.gradient_wire=bf16", "output=/elsewhere",
+                           "checkpoint.every=7", "train.optimizer.lr=1", "name=other"}),
               IsEmpty());
 }
 

@@ -64,16 +64,6 @@ TEST(Rules, HoldBetweenBatchesStepsAndLearningRates) {
               IsEmpty());
 }
 
-TEST(Rules, HoldBetweenLayoutAndRanks) {
-  const JobFolder folder;
-  EXPECT_THAT(folder.problems(kSmallest, {"parallel.data=3", "launch.ranks_per_node=2",
-                                          "launch.emulate_nodes=2"}),
-              ElementsAre(broken("parallel.data", "expected auto or 4, found 3", "data: auto")));
-  EXPECT_THAT(folder.problems(kSmallest, {"parallel.data=4", "launch.ranks_per_node=2",
-                                          "launch.emulate_nodes=2"}),
-              IsEmpty());
-}
-
 TEST(Rules, RefuseAnEmulatedLinkThatNothingPasses) {
   const JobFolder folder;
   const std::string link = "launch.emulate_link.bandwidth=10";

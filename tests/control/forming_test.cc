@@ -116,6 +116,36 @@ TEST(Forming, TakesTheNewestStateThatAnySurvivorHolds) {
   EXPECT_EQ(roster.places(3).held_step(), -1);
 }
 
+TEST(Forming, TakesAStateFromSurvivorsOnlyIfTheyHoldAllPartsOfIt) {
+  struct Case {
+    int pipeline, tensor;
+    bool sharded;
+    std::vector<int> dead;
+    Roster::Source source;
+  };
+  const Case cases[] = {
+      {1, 2, false, {3}, Roster::REPLICA},    {1, 2, false, {2, 3}, Roster::REPLICA},
+      {1, 2, false, {1, 3}, Roster::CHECKPOINT}, {2, 1, false, {1, 2}, Roster::REPLICA},
+      {2, 1, false, {0, 1}, Roster::CHECKPOINT}, {2, 2, false, {0}, Roster::CHECKPOINT},
+      {1, 1, true, {0}, Roster::CHECKPOINT},
+  };
+  for (const auto& c : cases) {
+    Scenario job;
+    job.begin();
+    job.state.sharing.set_pipeline_ranks(c.pipeline);
+    job.state.sharing.set_tensor_ranks(c.tensor);
+    job.state.sharing.set_sharded(c.sharded);
+    job.train_to(50);
+    job.all_save(50);
+    job.committed(50);
+    job.train_to(57);
+    for (const int rank : c.dead) job.die(rank);
+    job.rejoin(57, c.dead);
+    EXPECT_EQ(job.roster().source(), c.source) << c.pipeline << " x " << c.tensor;
+    EXPECT_EQ(job.roster().step(), c.source == Roster::REPLICA ? 57 : 50);
+  }
+}
+
 TEST(Forming, WritesDownAStepWhoseReporterDiedBeforeItCouldReport) {
   Scenario job;
   job.begin();

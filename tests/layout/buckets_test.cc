@@ -5,6 +5,7 @@
 #include <set>
 
 #include "layout/partition.h"
+#include "layout/registered_memory.h"
 
 namespace phalanx::layout {
 namespace {
@@ -145,6 +146,16 @@ TEST(Replicas, OfATiedEmbeddingAreOnTheFirstAndTheLastStage) {
     ASSERT_NE(tied, held.end());
     EXPECT_EQ(tied->replicas, (std::vector<int>{0, 1, 4, 5}));
   }
+}
+
+TEST(RegisteredMemory, HoldsGradientsInTheTypeInWhichTheyTravel) {
+  auto small = job("llama", {}, 1);
+  const auto wide = registered_bytes(small);
+  small.parallel.gradient_wire = "bf16";
+  std::int64_t elements = 0;
+  for (const auto& bucket : buckets(small.model, partition(small), 0, 4 << 20))
+    elements += bucket.flat.elements;
+  EXPECT_EQ(wide - registered_bytes(small), static_cast<std::uint64_t>(2 * elements));
 }
 
 }  // namespace

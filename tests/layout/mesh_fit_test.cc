@@ -88,6 +88,14 @@ TEST(ModelFits, TensorRanksShareHeadsAndMayShareAKeyValueHead) {
               HasSubstr("found 64\n32 would fit"));
 }
 
+TEST(ModelFits, TensorRanksShareTheTokensOfASequenceEvenly) {
+  auto model = llama_8b();
+  model.sequence_length = 8188;
+  check_model_fits(model, axes(4, 1, 1));
+  EXPECT_THAT(refusal([&] { check_model_fits(model, axes(8, 1, 1)); }),
+              HasSubstr("found 8\n4 or "));
+}
+
 TEST(ModelFits, ContextRanksHoldTwoPiecesOfTheSequenceEach) {
   check_model_fits(llama_8b(), axes(1, 1, 16));
   EXPECT_THAT(refusal([] { check_model_fits(llama_8b(), axes(1, 1, 3)); }),

@@ -38,6 +38,19 @@ TEST_F(DataParallel, InBf16RepeatsBitForBitAndFollowsTheLossesOfFp32) {
   EXPECT_NE(rounded, exact);
 }
 
+TEST_F(DataParallel, WithGradientsInBf16OnTheWireFollowsTheLossesOfFp32) {
+  const auto exact = curve_on(3).losses;
+  job_.parallel.gradient_wire = "bf16";
+  for (const int zero_stage : {0, 1, 2}) {
+    job_.parallel.zero_stage = zero_stage;
+    const auto rounded = curve_on(3).losses;
+    EXPECT_EQ(rounded, curve_on(3).losses);
+    EXPECT_EQ(rounded.front(), exact.front());  // only what follows the first update can differ
+    for (std::size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(rounded[i] / exact[i], 1, 5e-3);
+    EXPECT_NE(rounded, exact);
+  }
+}
+
 TEST_F(DataParallel, RepeatsALossCurveBitForBit) {
   const auto once = curve_on(3);
   EXPECT_EQ(once, curve_on(3));

@@ -56,6 +56,19 @@ TEST_P(Layouts, ComputeTheLossesOfOneRank) {
   EXPECT_NEAR(found.validation / expected.validation, 1, 1e-10);
 }
 
+// All that moves is summed in one order, whatever the way there.
+TEST_P(Layouts, AreBitwiseTheSameOnAnyNumberOfNodes) {
+  job_.train.precision = "fp32";
+  const auto ranks = job_.launch.ranks_per_node;
+  const auto expected = curve();
+  for (const int nodes : {2, 4}) {
+    if (ranks % nodes != 0) continue;
+    job_.launch.emulate_nodes = nodes;
+    job_.launch.ranks_per_node = ranks / nodes;
+    EXPECT_EQ(curve(), expected) << nodes << " nodes";
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Small, Layouts,
     testing::Values(Layout{.tensor = 2}, Layout{.tensor = 4}, Layout{.data = 2, .tensor = 2},

@@ -2,34 +2,18 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "base/file.h"
-#include "base/memory_file.h"
-#include "comm/native/communicator.h"
-#include "comm/native/node_memory.h"
 #include "data/prepare.h"
 #include "layout/registered_memory.h"
+#include "tests/parallel/ranks_as_threads.h"
 
 namespace phalanx::runtime {
 namespace {
-
-comm::Membership membership(int rank, const std::vector<comm::Listener>& listeners,
-                            const FileDescriptor& memory) {
-  comm::Membership membership;
-  membership.generation = 1;
-  membership.rank = rank;
-  for (std::size_t peer = 0; peer < listeners.size(); ++peer)
-    membership.peers.push_back(
-        {static_cast<int>(peer), 0, "127.0.0.1", listeners[peer].port()});
-  membership.secret = "secret";
-  membership.deadline = std::chrono::seconds(60);
-  membership.node_memory = memory.duplicate();
-  return membership;
-}
 
 double element(const at::Tensor& flat, std::int64_t index) {
   return flat.scalar_type() == at::kDouble ? flat.const_data_ptr<double>()[index]
@@ -97,32 +81,27 @@ SmallJob::~SmallJob() { std::filesystem::remove_all(folder_); }
 config::Job SmallJob::alone() const {
   auto job = job_;
   job.parallel = {};
-  job.launch.ranks_per_node = 1;
+  job.launch.ranks_per_node = job.launch.emulate_nodes = 1;
   return job;
 }
 
 void SmallJob::on_ranks(const std::function<void(Rank&)>& body) {
-  const auto ranks = static_cast<int>(job_.ranks());
-  const auto memory = create_memory_file(
-      "test", comm::node_memory_bytes(ranks, layout::registered_bytes(job_)));
-  std::vector<comm::Listener> listeners;
-  for (int rank = 0; rank < ranks; ++rank) listeners.emplace_back("127.0.0.1");
-  std::vector<std::jthread> threads;
-  for (int rank = 0; rank < ranks; ++rank)
-    threads.emplace_back([&, rank] {
-      const auto communicator = comm::make_native_communicator(
-          membership(rank, listeners, memory), listeners[static_cast<std::size_t>(rank)]);
-      const TrainingData data(job_);
-      ModelState state(job_, rank);
-      state.initialize();
-      const auto groups = make_mesh_groups(*communicator, state);
-      protocol::BlackBox black_box{};
-      PhaseClock phases(black_box);
-      Stepper stepper(job_, state, data, groups, phases);
-      Rank self{rank, state, groups, data, stepper};
-      body(self);
-      groups.world->barrier().wait();
-    });
+  std::vector<int> nodes;
+  for (int rank = 0; rank < job_.ranks(); ++rank)
+    nodes.push_back(rank / static_cast<int>(job_.launch.ranks_per_node));
+  on_communicators(nodes, layout::registered_bytes(job_),
+                   [&](int rank, comm::Communicator& communicator) {
+                     const TrainingData data(job_);
+                     ModelState state(job_, rank);
+                     state.initialize();
+                     const auto groups = make_mesh_groups(communicator, state);
+                     protocol::BlackBox black_box{};
+                     PhaseClock phases(black_box);
+                     Stepper stepper(job_, state, data, groups, phases);
+                     Rank self{rank, state, groups, data, stepper};
+                     body(self);
+                     groups.world->barrier().wait();
+                   });
 }
 
 WholeTensors SmallJob::first_gradients() {

@@ -61,6 +61,61 @@ TEST(BackendMpi, StoppedBySigtermSavesAndGoesOnWithTheSameBits) {
   expect_nothing_left(workshop);
 }
 
+TEST(BackendMpi, GoesOnFromTheCheckpointWhenMpirunIsKilled) {
+  Workshop workshop;
+  const Arguments longer = {"--train.steps=400", "--checkpoint.every=20"};
+  LiveRun reference(workshop, "reference", longer);
+  EXPECT_EQ(reference.wait(), 0) << reference.console();
+  LiveRun run(workshop, "run", {kMpi, longer[0], longer[1]});
+  ASSERT_TRUE(run.await_event("checkpoint_committed"));
+  const pid_t mpirun = run.find("mpirun");
+  ASSERT_NE(mpirun, 0);
+  ::kill(mpirun, SIGKILL);
+  ASSERT_TRUE(run.await_event("generation_formed", 2));
+  EXPECT_EQ(run.wait(), 0) << run.console();
+  expect_equal(run, reference);
+  expect_no_step_lost_or_doubled(run, 1, 400);
+  expect_nothing_left(workshop);
+}
+
+TEST(BackendMpi, StoppedByCtrlCSavesAndEndsWith130) {
+  Workshop workshop;
+  LiveRun run(workshop, "run", {kMpi, "--train.steps=100000"});
+  ASSERT_TRUE(run.await_step(5));
+  run.signal(SIGINT);
+  EXPECT_EQ(run.wait(), 130) << run.console();
+  EXPECT_EQ(run.summary()["outcome"], "stopped");
+  EXPECT_EQ(final_state(run)["step"], run.last_step());
+  expect_nothing_left(workshop);
+}
+
+TEST(BackendMpi, EndsAtOnceByTwoCtrlCAlsoWhenARankIsStuck) {
+  Workshop workshop;
+  LiveRun run(workshop, "run", {kMpi, "--train.steps=100000"});
+  const auto workers = run.training_workers();
+  ASSERT_EQ(workers.size(), 4u);
+  ::kill(workers[1].pid, SIGSTOP);  // so that saving would take long
+  run.signal(SIGINT);
+  ASSERT_TRUE(run.await_event("stop_requested"));
+  run.signal(SIGINT);
+  EXPECT_EQ(run.wait(8), 130) << run.console();
+  expect_nothing_left(workshop);
+}
+
+TEST(BackendMpi, WhatAKilledRunHasLeftIsRemovedByTheNext) {
+  Workshop workshop;
+  {
+    LiveRun killed(workshop, "killed", {kMpi, "--train.steps=100000"});
+    ASSERT_TRUE(killed.await_step(5));
+    killed.signal(SIGKILL);
+    EXPECT_EQ(killed.wait(), 128 + SIGKILL);
+    ASSERT_TRUE(await([&] { return workshop.processes().empty(); }, 10));
+  }
+  LiveRun next(workshop, "next", {kMpi});
+  EXPECT_EQ(next.wait(), 0) << next.console();
+  expect_nothing_left(workshop);
+}
+
 TEST(BackendMpi, LeavesNothingBehindWhenTheKeeperIsKilled) {
   Workshop workshop;
   LiveRun run(workshop, "run", {kMpi, "--train.steps=100000"});

@@ -46,6 +46,27 @@ TEST(Resume, OnAnotherLayoutGoesOn) {
   EXPECT_EQ(final_state(more)["step"], 50);
 }
 
+// How gradients travel is no part of what a run is: its state is the same, what follows is not.
+TEST(Resume, WithAnotherTypeOnTheWireGoesOnFromTheSameState) {
+  Workshop workshop;
+  for (const std::string name : {"fp32", "bf16"}) {
+    LiveRun run(workshop, name);
+    ASSERT_EQ(run.wait(), 0) << run.console();
+  }
+  const auto goes_on_in = [&](const std::string& type) {
+    LiveRun more(workshop, type, {"--train.steps=45", "--parallel.gradient_wire=" + type});
+    EXPECT_EQ(more.wait(), 0) << more.console();
+    return trajectory(more);
+  };
+  const auto before = goes_on_in("fp32"), after = goes_on_in("bf16");
+  ASSERT_EQ(after.size(), 45u);
+  EXPECT_EQ(after.at(40), before.at(40));
+  EXPECT_EQ(after.at(41)["loss"], before.at(41)["loss"]);
+  EXPECT_NE(after.at(41)["grad_norm"], before.at(41)["grad_norm"]);
+  EXPECT_NE(after.at(45)["loss"], before.at(45)["loss"]);
+  EXPECT_NEAR(after.at(45)["loss"], before.at(45)["loss"], 0.05);
+}
+
 TEST(Resume, MustGoOnButThereIsNothing) {
   Workshop workshop;
   LiveRun run(workshop, "run", {"--resume=must"});

@@ -62,7 +62,8 @@ pid_t start_in(const Workshop& workshop, const std::string& program, const Argum
   command.arguments = arguments;
   command.descriptors = {{0, nothing.get()}, {1, out.get()}, {2, err.get()}};
   command.environment = {{"PHALANX_TEST_WORKSHOP", workshop.path().string()},
-                         {"PHALANX", PHALANX_PROGRAM}};
+                         {"PHALANX", PHALANX_PROGRAM},
+                         {"TMPDIR", workshop.path() / "tmp"}};
   return start_process(command);
 }
 
@@ -79,6 +80,7 @@ Workshop::Workshop() {
   path_ = ::mkdtemp(name.data());
   marker_ = "PHALANX_TEST_WORKSHOP=" + path_.string();
   write_documents(path_ / "text");
+  fs::create_directories(path_ / "tmp");
   std::ofstream(job()) << kJob;
   const auto prepared = phalanx({"data", "prepare", path_ / "text", "--output",
                                  path_ / "train.tokens", "--pattern", "*.txt", "--threads", "1"});
@@ -309,6 +311,8 @@ void expect_nothing_left(const Workshop& workshop, double seconds) {
     const bool partial = entry.path().string().find(".partial") != std::string::npos;
     EXPECT_FALSE(partial && !in_checkpoints) << entry.path();
   }
+  for (const auto& entry : fs::directory_iterator(workshop.path() / "tmp"))
+    ADD_FAILURE() << "left behind: " << entry.path();
   for (const auto& entry : fs::directory_iterator("/dev/shm"))
     EXPECT_EQ(entry.path().string().find("phalanx"), std::string::npos) << entry.path();
 }
