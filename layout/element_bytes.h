@@ -1,20 +1,20 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+
+#include "config/job.h"
 
 namespace phalanx::layout {
 
-// Bytes of an element in a job's `train.precision`: of `values`, what the matrices and all that
-// flows between layers are computed in, and of `sums`, what gradients, the state, vectors and
-// statistics of norms are kept in.
+// Bytes of an element: of `values`, what matrices and all that flows between layers are computed
+// in; of `sums`, what gradients, the state, vectors and statistics of norms are kept in; of `wire`,
+// what gradients travel as.
 struct ElementBytes {
-  std::int64_t values = 4, sums = 4;
+  std::int64_t values = 4, sums = 4, wire = 4;
 };
-inline ElementBytes element_bytes(const std::string& precision) {
-  if (precision == "bf16") return {2, 4};
-  if (precision == "fp64") return {8, 8};
-  return {4, 4};
+inline ElementBytes element_bytes(const config::Job& job) {
+  if (job.train.precision == "fp64") return {8, 8, job.parallel.gradient_wire == "bf16" ? 2 : 8};
+  return {job.train.precision == "bf16" ? 2 : 4, 4, job.parallel.gradient_wire == "bf16" ? 2 : 4};
 }
 
 }  // namespace phalanx::layout

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "layout/element_bytes.h"
 #include "layout/partition.h"
 
 namespace phalanx::layout {
@@ -23,8 +24,6 @@ std::uint64_t axes_memory(const MeshSizes& sizes) {
 std::uint64_t registered_bytes(const config::Job& job) {
   const auto partition = layout::partition(job);
   const auto& sizes = partition.mesh.sizes();
-  std::int64_t element = job.train.precision == "fp64" ? 8 : 4;
-  if (job.parallel.gradient_wire == "bf16") element = 2;
   std::int64_t most = 0;
   for (int pipeline = 0; pipeline < sizes.pipeline; ++pipeline)
     for (int tensor = 0; tensor < sizes.tensor; ++tensor) {
@@ -34,7 +33,7 @@ std::uint64_t registered_bytes(const config::Job& job) {
         if (!bucket.gradients_in_runs) elements += bucket.flat.elements;
       most = std::max(most, elements);
     }
-  return static_cast<std::uint64_t>(most * element) + kGroupMemory + axes_memory(sizes);
+  return static_cast<std::uint64_t>(most * element_bytes(job).wire) + kGroupMemory + axes_memory(sizes);
 }
 
 }  // namespace phalanx::layout

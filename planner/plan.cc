@@ -46,7 +46,7 @@ std::vector<layout::StageMemory> stage_memories(const config::Job& job, const Pl
                                                 int tensor_rank) {
   auto shape = plan.step.micro_batch;
   shape.tensor_rank = tensor_rank;
-  const auto each = layout::element_bytes(job.train.precision);
+  const auto each = layout::element_bytes(job);
   std::vector<layout::StageMemory> memories;
   for (const auto& stage : plan.partition.stages)
     memories.push_back(layout::stage_memory(job.model, stage, shape, each));

@@ -25,9 +25,18 @@ std::int64_t master_and_copies(const Bucket& bucket, layout::ElementBytes each) 
   return bytes;
 }
 
+// What a sum of the bucket's gradients needs beside them: all rounded if they travel so, and the
+// slice that arrives.
+std::int64_t travelling(const Bucket& bucket, layout::ElementBytes each) {
+  const bool rounded = bucket.replicas.size() > 1 && each.wire < each.sums;
+  return (rounded ? bucket.flat.elements * each.wire : 0) +
+         (bucket.sharded ? bucket.slice() * each.wire : 0);
+}
+
 std::int64_t lasting_gradients(const Bucket& bucket, layout::ElementBytes each) {
-  if (bucket.gradients_in_runs) return bucket.slice() * each.sums;
-  return (bucket.flat.elements + (bucket.sharded ? bucket.slice() : 0)) * each.sums;
+  const auto slice = bucket.sharded ? bucket.slice() * each.sums : 0;
+  if (bucket.gradients_in_runs) return slice;
+  return slice + bucket.flat.elements * each.sums + travelling(bucket, each);
 }
 
 // Bytes of a rank that come and go with its operations, by chunk.
@@ -40,7 +49,7 @@ class ComingAndGoing {
       if (bucket.parameters_in_runs) chunk.parameters += bucket.flat.elements * each.values;
       if (!bucket.gradients_in_runs) continue;
       chunk.gradients += bucket.flat.elements * each.sums;
-      chunk.arriving += bucket.slice() * each.sums;
+      chunk.travelling += travelling(bucket, each);
     }
   }
 
@@ -67,7 +76,7 @@ class ComingAndGoing {
 
  private:
   struct Chunk {
-    std::int64_t parameters = 0, gradients = 0, arriving = 0;  // bytes, while they are there
+    std::int64_t parameters = 0, gradients = 0, travelling = 0;  // bytes, while they are there
     bool gathered = false, adds = false, sum_started = false;
   };
 
@@ -78,7 +87,7 @@ class ComingAndGoing {
     for (const auto& chunk : chunks_) {
       if (chunk.gathered) parameters += chunk.parameters;
       if (chunk.adds) gradients += chunk.gradients;
-      if (chunk.sum_started) gradients += chunk.arriving;
+      if (chunk.sum_started) gradients += chunk.travelling;
     }
     peak_parameters_ = std::max(peak_parameters_, parameters);
     peak_gradients_ = std::max(peak_gradients_, gradients);
@@ -92,7 +101,7 @@ class ComingAndGoing {
 
 StateMemory state_memory(const config::Job& job, const std::vector<Bucket>& buckets,
                          const layout::Schedule& schedule, int pipeline_rank) {
-  const auto each = layout::element_bytes(job.train.precision);
+  const auto each = layout::element_bytes(job);
   StateMemory memory;
   for (const auto& bucket : buckets) {
     memory.parameters += master_and_copies(bucket, each);

@@ -28,7 +28,7 @@ constexpr std::int64_t kLossNumbers = 3;
 std::int64_t on_tensor_axis(const config::Job& job, const layout::StageLayers& layers,
                             bool recomputed, const StepShape& shape) {
   const auto ranks = shape.micro_batch.tensor_ranks;
-  const auto each = layout::element_bytes(job.train.precision);
+  const auto each = layout::element_bytes(job);
   const std::int64_t forwards = recomputed ? 2 : 1;
   std::int64_t moves = 0, bytes = 0;
   const auto add = [&](Moves block, std::int64_t blocks) {
@@ -47,7 +47,7 @@ std::int64_t on_tensor_axis(const config::Job& job, const layout::StageLayers& l
 std::int64_t among_replicas(const layout::Bucket& bucket, layout::ElementBytes each,
                             std::int64_t gathers, std::int64_t reduces) {
   const auto replicas = std::ssize(bucket.replicas);
-  const auto gradients = of_gather(bucket.flat.elements * each.sums, replicas);
+  const auto gradients = of_gather(bucket.flat.elements * each.wire, replicas);
   if (!bucket.sharded) return 2 * gradients;
   return (bucket.gradients_in_runs ? reduces : 1) * gradients +
          (bucket.parameters_in_runs ? gathers : 1) *
@@ -59,7 +59,7 @@ std::int64_t among_replicas(const layout::Bucket& bucket, layout::ElementBytes e
 Traffic traffic(const config::Job& job, const layout::Partition& partition,
                 const std::vector<layout::Bucket>& buckets, const layout::Schedule& schedule,
                 int pipeline_rank, const StepShape& shape) {
-  const auto each = layout::element_bytes(job.train.precision);
+  const auto each = layout::element_bytes(job);
   const auto boundary =
       shape.tokens / shape.micro_batch.tensor_ranks * job.model.width * each.values;
   Traffic sent;
