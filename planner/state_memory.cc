@@ -25,31 +25,40 @@ std::int64_t master_and_copies(const Bucket& bucket, layout::ElementBytes each) 
   return bytes;
 }
 
-// What a sum of the bucket's gradients needs beside them: all rounded if they travel so, and the
-// slice that arrives.
-std::int64_t travelling(const Bucket& bucket, layout::ElementBytes each) {
+// All gradients as they travel, where that is another memory.
+std::int64_t rounded_gradients(const Bucket& bucket, layout::ElementBytes each) {
   const bool rounded = bucket.replicas.size() > 1 && each.wire < each.sums;
-  return (rounded ? bucket.flat.elements * each.wire : 0) +
-         (bucket.sharded ? bucket.slice() * each.wire : 0);
+  return rounded ? bucket.flat.elements * each.wire : 0;
 }
 
 std::int64_t lasting_gradients(const Bucket& bucket, layout::ElementBytes each) {
   const auto slice = bucket.sharded ? bucket.slice() * each.sums : 0;
   if (bucket.gradients_in_runs) return slice;
-  return slice + bucket.flat.elements * each.sums + travelling(bucket, each);
+  return slice + bucket.flat.elements * each.sums + rounded_gradients(bucket, each);
+}
+
+// The slice of a sharded sum that arrives.
+std::int64_t arriving(const Bucket& bucket, layout::ElementBytes each) {
+  return bucket.sharded ? bucket.slice() * each.wire : 0;
+}
+
+// It is added in the type of the slice, one bucket at a time.
+std::int64_t widened(const Bucket& bucket, layout::ElementBytes each) {
+  return bucket.sharded && each.wire < each.sums ? bucket.slice() * each.sums : 0;
 }
 
 // Bytes of a rank that come and go with its operations, by chunk.
 class ComingAndGoing {
  public:
   ComingAndGoing(const std::vector<Bucket>& buckets, int chunks, layout::ElementBytes each)
-      : chunks_(static_cast<std::size_t>(chunks)) {
+      : buckets_(buckets), each_(each), chunks_(static_cast<std::size_t>(chunks)) {
     for (const auto& bucket : buckets) {
       auto& chunk = chunks_[static_cast<std::size_t>(bucket.chunk)];
       if (bucket.parameters_in_runs) chunk.parameters += bucket.flat.elements * each.values;
       if (!bucket.gradients_in_runs) continue;
       chunk.gradients += bucket.flat.elements * each.sums;
-      chunk.travelling += travelling(bucket, each);
+      chunk.travelling += rounded_gradients(bucket, each) + arriving(bucket, each);
+      chunk.widened = std::max(chunk.widened, widened(bucket, each));
     }
   }
 
@@ -63,12 +72,13 @@ class ComingAndGoing {
         chunk.adds = true;
       }
       if (operation.kind == OperationKind::kReduce) chunk.sum_started = true;
-      note_peak();
+      note_peak(0);
       // Sums have the time of the next run, and end with it.
       if (operation.kind != OperationKind::kReduce) continue;
       for (auto& other : chunks_)
         if (&other != &chunk && other.sum_started) settle(other);
     }
+    finish();
   }
 
   std::int64_t peak_parameters() const { return peak_parameters_; }
@@ -76,14 +86,36 @@ class ComingAndGoing {
 
  private:
   struct Chunk {
-    std::int64_t parameters = 0, gradients = 0, travelling = 0;  // bytes, while they are there
+    std::int64_t parameters = 0, gradients = 0, travelling = 0, widened = 0;  // while they are there
     bool gathered = false, adds = false, sum_started = false;
   };
 
-  static void settle(Chunk& chunk) { chunk.adds = chunk.sum_started = false; }
+  void settle(Chunk& chunk) {
+    note_peak(chunk.widened);
+    chunk.adds = chunk.sum_started = false;
+  }
 
-  void note_peak() {
-    std::int64_t parameters = 0, gradients = 0;
+  // In the order of the buckets the last runs' sums end, and those that wait for the end of the step
+  // begin.
+  void finish() {
+    std::int64_t more = 0, widest = 0;  // than is noted
+    for (const auto& bucket : buckets_) {
+      const bool in_last_run = chunks_[static_cast<std::size_t>(bucket.chunk)].sum_started;
+      if (bucket.gradients_in_runs && in_last_run) {
+        note_peak(more + widened(bucket, each_));
+        more -= bucket.flat.elements * each_.sums + rounded_gradients(bucket, each_) +
+                arriving(bucket, each_);
+      } else if (!bucket.gradients_in_runs) {
+        more += arriving(bucket, each_);
+        widest = std::max(widest, widened(bucket, each_));
+        note_peak(more);
+      }
+    }
+    note_peak(more + widest);
+  }
+
+  void note_peak(std::int64_t more_gradients) {
+    std::int64_t parameters = 0, gradients = more_gradients;
     for (const auto& chunk : chunks_) {
       if (chunk.gathered) parameters += chunk.parameters;
       if (chunk.adds) gradients += chunk.gradients;
@@ -93,6 +125,8 @@ class ComingAndGoing {
     peak_gradients_ = std::max(peak_gradients_, gradients);
   }
 
+  const std::vector<Bucket>& buckets_;
+  layout::ElementBytes each_;
   std::vector<Chunk> chunks_;
   std::int64_t peak_parameters_ = 0, peak_gradients_ = 0;
 };
@@ -108,7 +142,6 @@ StateMemory state_memory(const config::Job& job, const std::vector<Bucket>& buck
     memory.gradients += lasting_gradients(bucket, each);
     memory.optimizer += 2 * kept(bucket) * each.sums;
   }
-  if (std::ranges::none_of(buckets, &Bucket::gradients_in_runs)) return memory;
   ComingAndGoing runs(buckets, schedule.chunks, each);
   runs.follow(schedule.ranks[static_cast<std::size_t>(pipeline_rank)]);
   memory.parameters += runs.peak_parameters();
