@@ -18,8 +18,8 @@ std::int64_t round_up(std::int64_t number, std::int64_t unit) {
 // How many neighbouring tensor-parallel ranks hold the same of a tensor.
 int holders(const TensorSpec& spec, int tensor_ranks) {
   if (spec.split == Split::kNone) return tensor_ranks;
-  return std::max<int>(1, tensor_ranks / static_cast<int>(std::min<std::int64_t>(
-                                             spec.units, tensor_ranks)));
+  return std::max<int>(
+      1, tensor_ranks / static_cast<int>(std::min<std::int64_t>(spec.units, tensor_ranks)));
 }
 
 Region region_of(const TensorSpec& spec, const Partition& partition, int rank) {
@@ -76,8 +76,7 @@ std::vector<int> chunks_of(const TensorSpec& spec, const Partition& partition, i
   const int pipeline = partition.mesh.coordinates(rank).pipeline;
   std::vector<int> chunks;
   for (const int stage : stages_of(spec, partition))
-    if (partition.map.rank_of(stage) == pipeline)
-      chunks.push_back(partition.map.chunk_of(stage));
+    if (partition.map.rank_of(stage) == pipeline) chunks.push_back(partition.map.chunk_of(stage));
   return chunks;
 }
 
@@ -98,8 +97,8 @@ void lay_out(Bucket& bucket, int zero_stage) {
   bucket.gradients_in_runs = bucket.sharded && zero_stage >= 2 && !first.tied;
   bucket.parameters_in_runs = bucket.sharded && zero_stage >= 3 && !first.tied;
   bucket.flat = flat_layout(bucket.held);
-  bucket.flat.elements = round_up(bucket.flat.elements,
-                                  kUnit * static_cast<std::int64_t>(bucket.replicas.size()));
+  bucket.flat.elements =
+      round_up(bucket.flat.elements, kUnit * static_cast<std::int64_t>(bucket.replicas.size()));
 }
 
 // Cut between tensors, from the last on, which is the first whose gradient is complete.
@@ -155,7 +154,8 @@ std::vector<Bucket> buckets(const config::Model& model, const Partition& partiti
   }
   std::vector<Bucket> all;
   for (const auto& [key, whole] : wholes)
-    for (auto& part : cut(whole, target_bytes, partition.zero_stage)) all.push_back(std::move(part));
+    for (auto& part : cut(whole, target_bytes, partition.zero_stage))
+      all.push_back(std::move(part));
   std::ranges::sort(all, [&](const Bucket& a, const Bucket& b) {
     const auto begins = [&](const Bucket& bucket) {
       return std::tuple(-bucket.chunk,

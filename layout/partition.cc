@@ -34,11 +34,12 @@ PartCosts forward_flops(const config::Model& model) {
 Partition partition(const config::Job& job) {
   const Mesh mesh(fit_mesh(job.parallel, job.ranks()));
   check_model_fits(job.model, job.parallel);
-  const auto schedule = mesh.sizes().pipeline == 1 ? ScheduleKind::kNoPipeline
-                                                   : schedule_kind(job.parallel.schedule);
+  const auto schedule =
+      mesh.sizes().pipeline == 1 ? ScheduleKind::kNoPipeline : schedule_kind(job.parallel.schedule);
   const StageMap map{placement(schedule), mesh.sizes().pipeline, chunks_of(job, schedule)};
   build_schedule(schedule, {map.ranks, map.chunks, 1});  // refuses a number of chunks it has not
-  return {mesh, schedule, map, split_layers(job.model.layers, map.stages(), forward_flops(job.model)),
+  return {mesh, schedule, map,
+          split_layers(job.model.layers, map.stages(), forward_flops(job.model)),
           static_cast<int>(job.parallel.zero_stage)};
 }
 

@@ -27,8 +27,8 @@ struct Partition {
   int zero_stage = 0;
 };
 
-// What the job asks for. Where there is no pipeline but the model is to be held in parts (ZeRO-2 and
-// 3, recompute), its layers are stages of one rank. Throws LayoutError.
+// What the job asks for. Where there is no pipeline but the model is to be held in parts (ZeRO-2
+// and 3, recompute), its layers are stages of one rank. Throws LayoutError.
 Partition partition(const config::Job& job);
 
 // Tensors of which the same ranks hold the same regions, one behind the other in one flat buffer:
@@ -36,13 +36,13 @@ Partition partition(const config::Job& job);
 // state saved. All of a bucket are either matrices or vectors, and of one chunk; a tensor of two
 // stages has a bucket of its own.
 struct Bucket {
-  int chunk = 0;                     // of the rank
-  std::vector<int> replicas;         // the ranks that hold it, ascending
-  std::vector<TensorSpec> tensors;   // of the whole model, in the order of the forward pass
-  std::vector<Region> regions;       // the box of each that these ranks hold
-  std::vector<TensorSpec> held;      // `tensors` in the shape of their regions
-  std::vector<int> uses;             // chunks of this rank that compute with each
-  FlatLayout flat;                   // of `held`
+  int chunk = 0;                    // of the rank
+  std::vector<int> replicas;        // the ranks that hold it, ascending
+  std::vector<TensorSpec> tensors;  // of the whole model, in the order of the forward pass
+  std::vector<Region> regions;      // the box of each that these ranks hold
+  std::vector<TensorSpec> held;     // `tensors` in the shape of their regions
+  std::vector<int> uses;            // chunks of this rank that compute with each
+  FlatLayout flat;                  // of `held`
   // What ZeRO does (Rajbhandari et al. 2020). Vectors are so small that every replica has them.
   bool sharded = false;             // 1: each replica keeps state and updates its slice only
   bool gradients_in_runs = false;   // 2: and sums its slice of the gradients run by run

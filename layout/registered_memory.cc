@@ -33,7 +33,8 @@ std::uint64_t registered_bytes(const config::Job& job) {
         if (!bucket.gradients_in_runs) elements += bucket.flat.elements;
       most = std::max(most, elements);
     }
-  return static_cast<std::uint64_t>(most * element_bytes(job).wire) + kGroupMemory + axes_memory(sizes);
+  return static_cast<std::uint64_t>(most * element_bytes(job).wire) + kGroupMemory +
+         axes_memory(sizes);
 }
 
 }  // namespace phalanx::layout

@@ -98,8 +98,7 @@ std::int64_t SavedElements::bytes(ElementBytes each) const {
          indices * static_cast<std::int64_t>(sizeof(std::int64_t));
 }
 
-BlockMemory block_memory(const config::Model& model, BlockKind kind,
-                         const MicroBatchShape& shape) {
+BlockMemory block_memory(const config::Model& model, BlockKind kind, const MicroBatchShape& shape) {
   const Sizes sizes(model, shape);
   auto memory = model.preset == "gpt2" ? gpt2(kind, sizes) : llama(kind, sizes);
   if (kind == BlockKind::kHead) memory = memory + then(logits(model, shape));

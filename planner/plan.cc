@@ -58,8 +58,8 @@ RankClass rank_class(const config::Job& job, const Plan& plan, int pipeline,
   const auto& sizes = plan.partition.mesh.sizes();
   RankClass found{pipeline, tensor, static_cast<int>(tensor.size()) * sizes.data * sizes.context};
   found.first_rank = plan.partition.mesh.rank({pipeline, 0, 0, tensor.front()});
-  const auto buckets = layout::buckets(job.model, plan.partition, found.first_rank,
-                                       layout::kBucketBytes);
+  const auto buckets =
+      layout::buckets(job.model, plan.partition, found.first_rank, layout::kBucketBytes);
   found.memory.state = state_memory(job, buckets, plan.schedule, pipeline);
   found.sent = traffic(job, plan.partition, buckets, plan.schedule, pipeline, plan.step);
   return found;
@@ -68,8 +68,8 @@ RankClass rank_class(const config::Job& job, const Plan& plan, int pipeline,
 }  // namespace
 
 const RankClass& Plan::largest() const {
-  return *std::ranges::max_element(
-      classes, {}, [](const RankClass& each) { return each.memory.total(); });
+  return *std::ranges::max_element(classes, {},
+                                   [](const RankClass& each) { return each.memory.total(); });
 }
 
 Plan plan(const config::Job& job) {

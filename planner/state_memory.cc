@@ -86,7 +86,8 @@ class ComingAndGoing {
 
  private:
   struct Chunk {
-    std::int64_t parameters = 0, gradients = 0, travelling = 0, widened = 0;  // while they are there
+    std::int64_t parameters = 0, gradients = 0, travelling = 0,
+                 widened = 0;  // while they are there
     bool gathered = false, adds = false, sum_started = false;
   };
 
@@ -95,8 +96,8 @@ class ComingAndGoing {
     chunk.adds = chunk.sum_started = false;
   }
 
-  // In the order of the buckets the last runs' sums end, and those that wait for the end of the step
-  // begin.
+  // In the order of the buckets the last runs' sums end, and those that wait for the end of the
+  // step begin.
   void finish() {
     std::int64_t more = 0, widest = 0;  // than is noted
     for (const auto& bucket : buckets_) {

@@ -32,8 +32,8 @@ layout::Times step_times(const config::Job& job, const layout::Partition& partit
   };
   layout::Times times;
   for (const auto& [forward, backward_input, backward_weight] : flops)
-    times.stages.push_back({time(forward), time(backward_input), time(backward_weight),
-                            time(forward)});
+    times.stages.push_back(
+        {time(forward), time(backward_input), time(backward_weight), time(forward)});
   return times;
 }
 

@@ -13,8 +13,8 @@ namespace {
 
 StatePart make_part(layout::Bucket bucket, int rank, at::ScalarType type) {
   StatePart part;
-  part.index = static_cast<int>(std::ranges::lower_bound(bucket.replicas, rank) -
-                                bucket.replicas.begin());
+  part.index =
+      static_cast<int>(std::ranges::lower_bound(bucket.replicas, rank) - bucket.replicas.begin());
   part.begin = bucket.sharded ? part.index * bucket.slice() : 0;
   const auto count = bucket.sharded ? bucket.slice() : bucket.flat.elements;
   for (const auto& kind : kinds_of_state()) part.*kind.tensor = at::zeros({count}, type);

@@ -60,8 +60,8 @@ std::string step_text(const config::Job& job, const Plan& plan) {
   const auto& shape = plan.step.micro_batch;
   const auto name = layout::job_name(plan.partition.schedule);
   std::string text = fmt::format("step: {} of {} x {} tokens a rank",
-                                 count(plan.step.micro_batches, "micro-batch", "es"), shape.sequences,
-                                 shape.length);
+                                 count(plan.step.micro_batches, "micro-batch", "es"),
+                                 shape.sequences, shape.length);
   if (plan.partition.mesh.sizes().pipeline > 1)
     text += fmt::format("; schedule {}, {} a rank, ranks wait {:.1f}% of the time", name,
                         count(plan.partition.map.chunks, "stage"), 100 * plan.bubble);
@@ -103,6 +103,25 @@ std::string held_text(const Plan& plan, int pipeline) {
   return fmt::format("{}", fmt::join(texts, "; "));
 }
 
+std::string tensor_part_text(const config::Model& model, int ranks) {
+  const auto words = model.vocab_size / ranks;
+  return fmt::format(
+      "  of each matrix a tensor rank has a part: {} of {} heads, {} of {} key-value heads, {} of "
+      "{} channels, {}{} words of {}\n",
+      model.heads / ranks, model.heads, std::max<std::int64_t>(1, model.kv_heads / ranks),
+      model.kv_heads, model.ffn_width / ranks, model.ffn_width, words,
+      model.vocab_size % ranks == 0 ? "" : fmt::format(" or {}", words + 1), model.vocab_size);
+}
+
+// What ZeRO leaves a rank of the matrices' state.
+std::string shard_text(std::int64_t zero_stage, int ranks) {
+  static constexpr const char* kSharded[] = {"", "optimizer state", "optimizer state and gradients",
+                                             "optimizer state, gradients and parameters"};
+  if (zero_stage == 0 || ranks == 1) return {};
+  return fmt::format("  of {} of its matrices a rank has the slice that is 1 of {}\n",
+                     kSharded[zero_stage], ranks);
+}
+
 std::string holders_text(const config::Job& job, const Plan& plan) {
   const auto& sizes = plan.partition.mesh.sizes();
   std::string text = "who holds what:\n";
@@ -110,21 +129,8 @@ std::string holders_text(const config::Job& job, const Plan& plan) {
     text += fmt::format("  {}: {}\n",
                         sizes.pipeline > 1 ? fmt::format("pipeline {}", pipeline) : "every rank",
                         held_text(plan, pipeline));
-  if (sizes.tensor > 1) {
-    const auto& model = job.model;
-    text += fmt::format(
-        "  of each matrix a tensor rank has a part: {} of {} heads, {} of {} key-value heads, {} of "
-        "{} channels, {} words of {}\n",
-        model.heads / sizes.tensor, model.heads,
-        std::max<std::int64_t>(1, model.kv_heads / sizes.tensor), model.kv_heads,
-        model.ffn_width / sizes.tensor, model.ffn_width,
-        model.vocab_size % sizes.tensor == 0
-            ? std::to_string(model.vocab_size / sizes.tensor)
-            : fmt::format("{} or {}", model.vocab_size / sizes.tensor,
-                          model.vocab_size / sizes.tensor + 1),
-        model.vocab_size);
-  }
-  return text;
+  if (sizes.tensor > 1) text += tensor_part_text(job.model, sizes.tensor);
+  return text + shard_text(job.parallel.zero_stage, sizes.data * sizes.context);
 }
 
 // "0-3, 5".

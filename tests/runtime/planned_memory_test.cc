@@ -119,8 +119,7 @@ class PlannedMemory : public testing::TestWithParam<Case> {
 
     const auto groups = make_mesh_groups(communicator, state);
     const auto schedule = layout::step_schedule(job_, state.partition(), 3);
-    const auto& operations =
-        schedule.ranks[static_cast<std::size_t>(state.coordinates().pipeline)];
+    const auto& operations = schedule.ranks[static_cast<std::size_t>(state.coordinates().pipeline)];
     TensorMemory copies;
     ComputeWeights weights(state, groups, job_.train.precision);
     weights.gather_changes();
@@ -153,27 +152,30 @@ class PlannedMemory : public testing::TestWithParam<Case> {
 };
 
 TEST_P(PlannedMemory, IsWhatTheRuntimeAllocates) {
-  on_communicators(std::vector<int>(static_cast<std::size_t>(job_.ranks()), 0),
-                   layout::registered_bytes(job_),
-                   [&](int rank, comm::Communicator& communicator) { compare(rank, communicator); });
+  on_communicators(
+      std::vector<int>(static_cast<std::size_t>(job_.ranks()), 0), layout::registered_bytes(job_),
+      [&](int rank, comm::Communicator& communicator) { compare(rank, communicator); });
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Small, PlannedMemory,
-    testing::Values(Case{}, Case{.precision = "bf16"}, Case{.precision = "fp64"}, Case{.data = 3},
-                    Case{.data = 2, .precision = "bf16", .wire = "bf16"},
-                    Case{.data = 3, .zero_stage = 1},
-                    Case{.data = 2, .zero_stage = 1, .precision = "bf16", .wire = "bf16"},
-                    Case{.data = 3, .zero_stage = 2},
-                    Case{.data = 2, .zero_stage = 2, .precision = "bf16", .wire = "bf16"},
-                    Case{.data = 2, .tensor = 2, .zero_stage = 2, .precision = "fp64"},
-                    Case{.data = 2, .pipeline = 2, .zero_stage = 2, .schedule = "zb_v",
-                         .virtual_stages = 2},
-                    Case{.data = 2, .pipeline = 2, .zero_stage = 2, .preset = "gpt2",
-                         .schedule = "interleaved_1f1b", .virtual_stages = 2, .recompute = "full"},
-                    Case{.data = 3, .zero_stage = 3},
-                    Case{.data = 2, .tensor = 2, .pipeline = 2, .zero_stage = 3,
-                         .precision = "bf16"}));
+    testing::Values(
+        Case{}, Case{.precision = "bf16"}, Case{.precision = "fp64"}, Case{.data = 3},
+        Case{.data = 2, .precision = "bf16", .wire = "bf16"}, Case{.data = 3, .zero_stage = 1},
+        Case{.data = 2, .zero_stage = 1, .precision = "bf16", .wire = "bf16"},
+        Case{.data = 3, .zero_stage = 2},
+        Case{.data = 2, .zero_stage = 2, .precision = "bf16", .wire = "bf16"},
+        Case{.data = 2, .tensor = 2, .zero_stage = 2, .precision = "fp64"},
+        Case{.data = 2, .pipeline = 2, .zero_stage = 2, .schedule = "zb_v", .virtual_stages = 2},
+        Case{.data = 2,
+             .pipeline = 2,
+             .zero_stage = 2,
+             .preset = "gpt2",
+             .schedule = "interleaved_1f1b",
+             .virtual_stages = 2,
+             .recompute = "full"},
+        Case{.data = 3, .zero_stage = 3},
+        Case{.data = 2, .tensor = 2, .pipeline = 2, .zero_stage = 3, .precision = "bf16"}));
 
 }  // namespace
 }  // namespace phalanx::runtime
