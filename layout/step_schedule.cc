@@ -23,9 +23,9 @@ GradientPolicy gradient_policy(const config::Parallel& parallel) {
 Schedule step_schedule(const config::Job& job, const Partition& partition, int micro_batches) {
   auto schedule = build_schedule(partition.schedule, shape(partition, micro_batches));
   if (job.parallel.recompute == "full")
-    schedule =
-        with_recompute(std::move(schedule),
-                       std::vector<bool>(static_cast<std::size_t>(partition.map.stages()), true));
+    schedule = with_recompute(
+        std::move(schedule),
+        std::vector<bool>(static_cast<std::size_t>(partition.map.stages()), true));
   return with_transfers(with_sharding(std::move(schedule), parameter_policy(job.parallel),
                                       gradient_policy(job.parallel)));
 }
@@ -33,8 +33,8 @@ Schedule step_schedule(const config::Job& job, const Partition& partition, int m
 Schedule validation_schedule(const config::Job& job, const Partition& partition,
                              int micro_batches) {
   auto schedule = build_forward_schedule(partition.map.placement, shape(partition, micro_batches));
-  return with_transfers(
-      with_sharding(std::move(schedule), parameter_policy(job.parallel), GradientPolicy::kLocal));
+  return with_transfers(with_sharding(std::move(schedule), parameter_policy(job.parallel),
+                                      GradientPolicy::kLocal));
 }
 
 }  // namespace phalanx::layout

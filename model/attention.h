@@ -10,9 +10,9 @@
 namespace phalanx::model {
 
 // y = x + output(attention(rope(query(n)), rope(key(n)), value(n))), n = rms_norm(x): the first
-// half of a layer. `layer` is "layers.I"; x and y are own tokens (parallel/tensor_axis.h),
-// positions counted from 0, sequences at most the model's sequence_length long. Tensor ranks have
-// heads of their own.
+// half of a layer. `layer` is "layers.I"; x and y are own tokens (parallel/tensor_axis.h), positions
+// counted from 0, sequences at most the model's sequence_length long. Tensor ranks have heads of
+// their own.
 class Attention : public parallel::Block {
  public:
   Attention(const config::Model& model, const std::string& layer,

@@ -26,7 +26,8 @@ at::Tensor Embedding::backward_input(const at::Tensor& dy, parallel::Saved& save
 }
 
 void Embedding::backward_weight(parallel::Saved& saved) const {
-  kernels::add_embedding_backward(saved[kOutputGradient], saved[kTokens], table_.gradient, part_);
+  kernels::add_embedding_backward(saved[kOutputGradient], saved[kTokens], table_.gradient,
+                                  part_);
 }
 
 }  // namespace phalanx::model

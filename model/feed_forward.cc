@@ -21,7 +21,8 @@ enum Slot {
 }  // namespace
 
 FeedForward::FeedForward(const config::Model& model, const std::string& layer,
-                         const parallel::Parameters& parameters, const parallel::AxisGroups& groups)
+                         const parallel::Parameters& parameters,
+                         const parallel::AxisGroups& groups)
     : Block(layer + ".ffn"),
       axis_(groups.tensor, model.sequence_length),
       epsilon_(model.norm_epsilon),

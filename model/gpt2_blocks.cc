@@ -1,6 +1,7 @@
 #include "model/gpt2_blocks.h"
 
 #include <ATen/core/Tensor.h>
+
 #include <ATen/ops/arange.h>
 
 #include "kernels/attention.h"
@@ -219,8 +220,7 @@ class FeedForward : public Block {
         norm_{own(parameters, layer + ".ffn_norm.weight"),
               own(parameters, layer + ".ffn_norm.bias"), model.norm_epsilon},
         up_{axis_, own(parameters, name() + ".up.weight"), own(parameters, name() + ".up.bias")},
-        down_{axis_, own(parameters, name() + ".down.weight"),
-              own(parameters, name() + ".down.bias")} {}
+        down_{axis_, own(parameters, name() + ".down.weight"), own(parameters, name() + ".down.bias")} {}
 
   at::Tensor forward(const at::Tensor& x, Saved& saved) const override {
     saved.assign(kSlots, {});
@@ -257,7 +257,8 @@ class FeedForward : public Block {
 
 class Head : public Block {
  public:
-  Head(const config::Model& model, const Parameters& parameters, const parallel::AxisGroups& groups)
+  Head(const config::Model& model, const Parameters& parameters,
+       const parallel::AxisGroups& groups)
       : Block("head"),
         axis_(groups.tensor, model.sequence_length),
         norm_{own(parameters, "norm.weight"), own(parameters, "norm.bias"), model.norm_epsilon},

@@ -165,9 +165,9 @@ class ScheduleExecutor::Run {
   }
 
   void backward(const Operation& operation, bool last) {
-    keep_input_gradient(
-        operation, chunk(operation).backward(take_output_gradient(operation),
-                                             passage(operation).saved, ready(last), hooks_.watch));
+    keep_input_gradient(operation, chunk(operation).backward(take_output_gradient(operation),
+                                                             passage(operation).saved, ready(last),
+                                                             hooks_.watch));
   }
 
   void backward_input(const Operation& operation) {

@@ -163,7 +163,8 @@ void Stepper::gather_changes() {
 
 const layout::Schedule& Stepper::schedule_of(const NumberedMicroBatches& batches) {
   const auto count = static_cast<int>(batches.tensors.size());
-  if (schedule_.ranks.empty()) schedule_ = layout::step_schedule(job_, state_.partition(), count);
+  if (schedule_.ranks.empty())
+    schedule_ = layout::step_schedule(job_, state_.partition(), count);
   return schedule_;
 }
 
@@ -203,11 +204,11 @@ void Stepper::blame(const NumberedMicroBatches& batches) {
     groups_.world->barrier().wait();
   }
   const auto found =
-      nobody
-          ? "in no layer of any rank: the sum of the ranks' gradients overflowed"
-          : fmt::format(
-                "first in {}, samples {}", search.found(),
-                fmt::join(batches.sequences[static_cast<std::size_t>(search.micro_batch())], " "));
+      nobody ? "in no layer of any rank: the sum of the ranks' gradients overflowed"
+             : fmt::format("first in {}, samples {}", search.found(),
+                           fmt::join(batches.sequences[static_cast<std::size_t>(
+                                         search.micro_batch())],
+                                     " "));
   throw DivergedError(
       fmt::format("step {}: loss or gradient is not a finite number: {}", state_.progress.step + 1,
                   found),
@@ -217,7 +218,8 @@ void Stepper::blame(const NumberedMicroBatches& batches) {
 double Stepper::validate() {
   phases_.enter(Phase::kValidation);
   gather_changes();
-  const auto batches = data_.validation(state_.partition().mesh.sizes().data, at_.data);
+  const auto batches =
+      data_.validation(state_.partition().mesh.sizes().data, at_.data);
   if (validation_schedule_.ranks.empty())
     validation_schedule_ = layout::validation_schedule(job_, state_.partition(),
                                                        static_cast<int>(batches.tensors.size()));

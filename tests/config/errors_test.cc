@@ -156,17 +156,12 @@ TEST(Errors, NameTheNearestOfTheAllowedWords) {
 TEST(Errors, SayOfEveryValueThatIsPlannedThatItIsNotSupportedYet) {
   const JobFolder folder;
   const std::vector<std::pair<std::string, std::string>> planned = {
-      {"parallel.context", "2"},
-      {"parallel.expert", "8"},
+      {"parallel.context", "2"},         {"parallel.expert", "8"},
       {"parallel.recompute", "selective"},
-      {"train.precision", "fp64"},
-      {"launch.device", "cuda"},
-      {"launch.backend", "nccl"},
-      {"model.preset", "gpt"},
-      {"data.tokenizer", "bpe.json"},
-      {"train.optimizer.name", "muon"},
-      {"train.lr_schedule.name", "wsd"},
-      {"data.train.0.weight", "0.5"},
+      {"train.precision", "fp64"},       {"launch.device", "cuda"},
+      {"launch.backend", "nccl"},        {"model.preset", "gpt"},
+      {"data.tokenizer", "bpe.json"},    {"train.optimizer.name", "muon"},
+      {"train.lr_schedule.name", "wsd"}, {"data.train.0.weight", "0.5"},
       {"recovery.snapshot_every", "5"}};
   for (const auto& [path, value] : planned)
     EXPECT_THAT(folder.problems(kSmallest, {path + "=" + value}),

@@ -81,18 +81,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Layout{.data = 3, .zero_stage = 1}, Layout{.data = 3, .zero_stage = 2},
                     Layout{.data = 3, .zero_stage = 3},
                     Layout{.data = 2, .tensor = 2, .pipeline = 2, .zero_stage = 3},
-                    Layout{.data = 2,
-                           .pipeline = 2,
-                           .zero_stage = 2,
-                           .schedule = "zb_v",
-                           .virtual_stages = 2,
-                           .recompute = "full"},
+                    Layout{.data = 2, .pipeline = 2, .zero_stage = 2, .schedule = "zb_v",
+                           .virtual_stages = 2, .recompute = "full"},
                     Layout{.recompute = "full"}, Layout{.tensor = 2, .preset = "gpt2"},
                     Layout{.data = 2, .pipeline = 3, .zero_stage = 3, .preset = "gpt2"},
-                    Layout{.tensor = 4,
-                           .pipeline = 2,
-                           .schedule = "zb_v",
-                           .virtual_stages = 2,
+                    Layout{.tensor = 4, .pipeline = 2, .schedule = "zb_v", .virtual_stages = 2,
                            .preset = "gpt2"}));
 
 }  // namespace
