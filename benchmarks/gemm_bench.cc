@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -31,10 +32,12 @@ constexpr Layer kLayers[] = {
     {"S, gate and up", 1024, 512, 2816},
     {"S, down", 1024, 1408, 512},
     {"S, head", 1024, 512, 8192},
+    {"S, head, a quarter of the tokens", 256, 512, 8192},
     {"M, query, key and value", 512, 768, 2304},
     {"M, gate and up", 512, 768, 4096},
     {"M, down", 512, 2048, 768},
     {"M, head", 512, 768, 32000},
+    {"M, head, a quarter of the tokens", 128, 768, 32000},
     {"one row", 1, 512, 2816},
     {"odd", 77, 513, 1001},
 };
@@ -44,64 +47,67 @@ struct Contender {
   std::function<void()> multiply;  // empty where it has no such product
 };
 
-// LibTorch's blocked kernel on operands that are packed beforehand: 64 columns a panel.
-template <class T>
-struct BlockedProduct {
-  static constexpr std::int64_t kBlock = 64;
-  static constexpr bool kPairs = !std::is_same_v<T, float>;
-  std::int64_t tokens, inputs, outputs;
-  at::Tensor panels, sums, result;
-
-  BlockedProduct(const at::Tensor& x, const at::Tensor& w)
-      : tokens(x.size(0)), inputs(x.size(1)), outputs(w.size(0)) {
-    const auto columns = w.view({outputs / kBlock, kBlock, inputs}).transpose(1, 2);
-    panels = (kPairs ? columns.reshape({outputs / kBlock, inputs / 2, 2, kBlock}).transpose(2, 3)
-                     : columns)
-                 .contiguous();
-    sums = at::empty({kBlock, kBlock}, at::kFloat);
-    result = at::empty({tokens, outputs}, x.scalar_type());
+// LibTorch's blocked kernel: c [rows, columns] = a [rows, depth] * b [depth, columns], or added to
+// c, in blocks of 64 x 64, on operands that are packed beforehand: a as rows, b in panels of 64
+// columns.
+template <class T, class C>
+class BlockedProduct {
+ public:
+  // None where an edge is not whole blocks.
+  static std::optional<BlockedProduct> of(const at::Tensor& a, const at::Tensor& b) {
+    if (a.size(0) % kBlock != 0 || a.size(1) % 2 != 0 || b.size(1) % kBlock != 0) return {};
+    return BlockedProduct(a, b);
   }
 
-  static bool takes(const Layer& layer) {
-    return layer.tokens % kBlock == 0 && layer.inputs % 2 == 0 && layer.outputs % kBlock == 0;
-  }
-
-  void multiply(const T* x) {
-    float* const block = sums.mutable_data_ptr<float>();
-    T* const y = result.mutable_data_ptr<T>();
-    for (std::int64_t column = 0; column < outputs; column += kBlock)
-      for (std::int64_t row = 0; row < tokens; row += kBlock) {
-        const T* const panel = panels.const_data_ptr<T>() + column * inputs;
-        T* const to = y + row * outputs + column;
-        if constexpr (kPairs) {
-          at::native::cpublas::brgemm(kBlock, kBlock, inputs, inputs, kBlock, kBlock, false,
-                                      x + row * inputs, panel, block, true);
-          for (std::int64_t i = 0; i < kBlock; ++i)
-            std::copy_n(block + i * kBlock, kBlock, to + i * outputs);
-        } else {
-          at::native::cpublas::brgemm(kBlock, kBlock, inputs, inputs, kBlock, outputs, false,
-                                      x + row * inputs, panel, to, false);
-        }
-      }
+  void multiply(C* c, bool add) {
+    for (std::int64_t column = 0; column < columns_; column += kBlock)
+      for (std::int64_t row = 0; row < rows_; row += kBlock)
+        multiply_block(row, column, c + row * columns_ + column, add);
     at::native::cpublas::brgemm_release();
   }
+
+ private:
+  static constexpr std::int64_t kBlock = 64;
+  static constexpr bool kPairs = !std::is_same_v<T, float>;
+
+  BlockedProduct(const at::Tensor& a, const at::Tensor& b)
+      : rows_(a.size(0)), depth_(a.size(1)), columns_(b.size(1)), a_(a.contiguous()) {
+    const auto panels = b.view({depth_, columns_ / kBlock, kBlock}).transpose(0, 1);
+    b_ = (kPairs ? panels.reshape({columns_ / kBlock, depth_ / 2, 2, kBlock}).transpose(2, 3)
+                 : panels)
+             .contiguous();
+    sums_ = at::empty({kBlock, kBlock}, at::kFloat);
+  }
+
+  void multiply_block(std::int64_t row, std::int64_t column, C* to, bool add) {
+    const T* const a = a_.template const_data_ptr<T>() + row * depth_;
+    const T* const b = b_.template const_data_ptr<T>() + column * depth_;
+    if constexpr (std::is_same_v<C, float>) {
+      at::native::cpublas::brgemm(kBlock, kBlock, depth_, depth_, kBlock, columns_, add, a, b, to,
+                                  kPairs);
+    } else {
+      float* const sums = sums_.mutable_data_ptr<float>();
+      at::native::cpublas::brgemm(kBlock, kBlock, depth_, depth_, kBlock, kBlock, false, a, b, sums,
+                                  kPairs);
+      for (std::int64_t i = 0; i < kBlock; ++i)
+        std::copy_n(sums + i * kBlock, kBlock, to + i * columns_);
+    }
+  }
+
+  std::int64_t rows_, depth_, columns_;
+  at::Tensor a_, b_, sums_;
 };
 
 template <class T>
 class Products {
  public:
-  explicit Products(const Layer& layer) : layer_(layer) {
-    const auto type = c10::CppTypeToScalarType<T>::value;
-    x_ = at::randn({layer.tokens, layer.inputs}, type);
-    w_ = at::randn({layer.outputs, layer.inputs}, type);
-    dy_ = at::randn({layer.tokens, layer.outputs}, type);
-    y_ = at::zeros_like(dy_);
-    dx_ = at::zeros_like(x_);
-    dw_ = at::zeros({layer.outputs, layer.inputs}, at::kFloat);
-    dw_narrow_ = at::zeros_like(w_);
+  explicit Products(const Layer& layer)
+      : layer_(layer),
+        x_(at::randn({layer.tokens, layer.inputs}, kType)),
+        w_(at::randn({layer.outputs, layer.inputs}, kType)),
+        dy_(at::randn({layer.tokens, layer.outputs}, kType)) {
     forward_.pack(w(Transpose::kYes));
     backward_.pack(w(Transpose::kNo));
-    if (BlockedProduct<T>::takes(layer)) blocked_.emplace(x_, w_);
   }
 
   // A list for each of y, dx and dw.
@@ -110,8 +116,7 @@ class Products {
     return {
         {"y = x wᵀ",
          {{"at::mm", [this] { at::mm_out(y_, x_, w_.t()); }},
-          {"brgemm", blocked_ ? std::function<void()>([this] { blocked_->multiply(data(x_)); })
-                              : std::function<void()>()},
+          {"brgemm", blocked(blocked_y_, y_, false)},
           {"ours",
            [=, this] {
              gemm(tokens, outputs, inputs, 1.f, x(), w(Transpose::kYes), 0.f, to(y_, outputs));
@@ -119,7 +124,7 @@ class Products {
           {"ours, packed", [=, this] { gemm(tokens, 1.f, x(), forward_, 0.f, to(y_, outputs)); }}}},
         {"dx = dy w",
          {{"at::mm", [this] { at::mm_out(dx_, dy_, w_); }},
-          {"brgemm", {}},
+          {"brgemm", blocked(blocked_dx_, dx_, false)},
           {"ours",
            [=, this] {
              gemm(tokens, inputs, outputs, 1.f, dy(Transpose::kNo), w(Transpose::kNo), 0.f,
@@ -129,7 +134,7 @@ class Products {
            [=, this] { gemm(tokens, 1.f, dy(Transpose::kNo), backward_, 0.f, to(dx_, inputs)); }}}},
         {"dw += dyᵀ x",
          {{"at::mm", [this] { at::addmm_out(dw_narrow_, dw_narrow_, dy_.t(), x_); }},
-          {"brgemm", {}},
+          {"brgemm", blocked(blocked_dw_, dw_, true)},
           {"ours",
            [=, this] {
              gemm(outputs, inputs, tokens, 1.f, dy(Transpose::kYes), x(), 1.f,
@@ -140,6 +145,12 @@ class Products {
   }
 
  private:
+  template <class C>
+  static std::function<void()> blocked(std::optional<BlockedProduct<T, C>>& product,
+                                       at::Tensor& result, bool add) {
+    if (!product) return {};
+    return [&, add] { product->multiply(result.mutable_data_ptr<C>(), add); };
+  }
   static const T* data(const at::Tensor& tensor) { return tensor.const_data_ptr<T>(); }
   static Matrix<T> to(const at::Tensor& tensor, std::int64_t row) {
     return {tensor.mutable_data_ptr<T>(), row};
@@ -148,13 +159,20 @@ class Products {
   Matrix<const T> w(Transpose transpose) const { return {data(w_), layer_.inputs, transpose}; }
   Matrix<const T> dy(Transpose transpose) const { return {data(dy_), layer_.outputs, transpose}; }
 
+  static constexpr auto kType = c10::CppTypeToScalarType<T>::value;
+
   Layer layer_;
-  at::Tensor x_, w_, dy_, y_, dx_, dw_, dw_narrow_;
+  at::Tensor x_, w_, dy_;
+  at::Tensor y_ = at::zeros_like(dy_), dx_ = at::zeros_like(x_), dw_narrow_ = at::zeros_like(w_);
+  at::Tensor dw_ = at::zeros_like(w_, at::kFloat);
   const MicroKernel& kernel_ =
       best_micro_kernel(std::is_same_v<T, float> ? UnitType::kFloat : UnitType::kBFloat16Pair);
   PackedMatrix forward_{kernel_, layer_.inputs, layer_.outputs};
   PackedMatrix backward_{kernel_, layer_.outputs, layer_.inputs};
-  std::optional<BlockedProduct<T>> blocked_;
+  std::optional<BlockedProduct<T, T>> blocked_y_ =
+      BlockedProduct<T, T>::of(x_, w_.t().contiguous());
+  std::optional<BlockedProduct<T, T>> blocked_dx_ = BlockedProduct<T, T>::of(dy_, w_);
+  std::optional<BlockedProduct<T, float>> blocked_dw_ = BlockedProduct<T, float>::of(dy_.t(), x_);
 };
 
 double time_of(const std::function<void()>& multiply) {

@@ -113,6 +113,7 @@ Parallel to_struct(const schema::Parallel& from) {
   to.virtual_stages = from.virtual_stages();
   to.recompute = from.recompute();
   to.gradient_wire = from.gradient_wire();
+  to.context_attention = from.context_attention();
   return to;
 }
 
@@ -127,6 +128,7 @@ void to_schema(const Parallel& from, schema::Parallel& to) {
   to.set_virtual_stages(from.virtual_stages);
   to.set_recompute(from.recompute);
   to.set_gradient_wire(from.gradient_wire);
+  to.set_context_attention(from.context_attention);
 }
 
 Launch to_struct(const schema::Launch& from) {

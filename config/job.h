@@ -72,6 +72,7 @@ struct Parallel {
   std::int64_t virtual_stages = 1;
   std::string recompute = "none";
   std::string gradient_wire = "fp32";
+  std::string context_attention = "ring";
 };
 
 struct Checkpoint {

@@ -34,4 +34,32 @@ void attention_backward(const at::Tensor& dout, at::Tensor& q, at::Tensor& k, at
                         const Attention& forward, HeadCounts heads,
                         const at::Tensor& first_visible = {});
 
+// Parts of it, of queries and keys from somewhere in their sequences: row i of q is at position
+// `query + i`, row i of k and v at `key + i`. Sequences of q and k may differ in length, and be
+// parts of longer ones.
+struct FirstPositions {
+  std::int64_t query = 0, key = 0;
+};
+
+// Attention to no key at all: out, of q's shape in the type that sums have (fp32 for bf16), is 0,
+// and log_sum_exp that of nothing.
+Attention no_attention(const at::Tensor& q, HeadCounts heads);
+
+// `so_far`, attention of q to some keys, becomes that to these as well (no key counts twice): the
+// parts of softmax merge through their log_sum_exp. Costs nothing where no query sees a key.
+void add_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, HeadCounts heads,
+                   FirstPositions first, Attention& so_far, const at::Tensor& first_visible = {});
+
+// Of the shapes of q, k and v, in the type that sums have.
+struct AttentionGradients {
+  at::Tensor query, key, value;
+};
+
+// Adds what these queries and keys have to do with each other to the gradients; `forward` is
+// attention to all keys, its out in q's type.
+void add_attention_backward(const at::Tensor& dout, const at::Tensor& q, const at::Tensor& k,
+                            const at::Tensor& v, const Attention& forward, HeadCounts heads,
+                            FirstPositions first, AttentionGradients& gradients,
+                            const at::Tensor& first_visible = {});
+
 }  // namespace phalanx::kernels

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <span>
 
 namespace phalanx::kernels {
 
@@ -10,9 +11,11 @@ namespace phalanx::kernels {
 // head, element i and element i + head_width / 2 are one complex number, turned by position *
 // theta^(-2i / head_width).
 
-// The cosines and sines of `length` positions from `first_position` on: [length, head_width],
-// cosines in the first half of a row, sines in the second. Angles are computed in fp64. head_width
-// is even.
+// The cosines and sines of the positions: [positions, head_width], cosines in the first half of a
+// row, sines in the second. Angles are computed in fp64. head_width is even.
+at::Tensor rope_table(std::span<const std::int64_t> positions, std::int64_t head_width,
+                      double theta, at::ScalarType type);
+// Of `length` positions from `first_position` on.
 at::Tensor rope_table(std::int64_t first_position, std::int64_t length, std::int64_t head_width,
                       double theta, at::ScalarType type);
 

@@ -116,6 +116,24 @@ void check_context(const config::Model& model, std::int64_t context) {
                           [&](std::int64_t length) { return length % (2 * context) == 0; })));
 }
 
+// Ulysses gives each context rank heads of its own, of those that a tensor rank has.
+void check_context_heads(const config::Model& model, const config::Parallel& parallel) {
+  if (parallel.context_attention != "ulysses") return;
+  const auto heads = model.heads / parallel.tensor;
+  const auto kv_heads = std::max<std::int64_t>(1, model.kv_heads / parallel.tensor);
+  const auto heads_fit = [&](std::int64_t ranks) {
+    return heads % ranks == 0 && (kv_heads % ranks == 0 || ranks % kv_heads == 0);
+  };
+  if (heads_fit(parallel.context)) return;
+  throw LayoutError(
+      fmt::format("parallel.context: with context_attention ulysses expected a number that divides "
+                  "the {} heads of a tensor rank, and divides or is a multiple of its {} key-value "
+                  "heads; found {}",
+                  heads, kv_heads, parallel.context),
+      fmt::format("{} would fit; any number does with context_attention ring",
+                  nearest(parallel.context, heads, heads_fit)));
+}
+
 void check_stages(const config::Model& model, const config::Parallel& parallel) {
   // Embedding and head count as a layer each: either may be a stage of its own.
   const auto most = model.layers + 2;
@@ -153,6 +171,7 @@ void check_model_fits(const config::Model& model, const config::Parallel& parall
   check_tensor(model, parallel.tensor);
   check_context(model, parallel.context);
   check_tokens(model, parallel);
+  check_context_heads(model, parallel);
   check_stages(model, parallel);
 }
 

@@ -38,9 +38,12 @@ Partition partition(const config::Job& job) {
       mesh.sizes().pipeline == 1 ? ScheduleKind::kNoPipeline : schedule_kind(job.parallel.schedule);
   const StageMap map{placement(schedule), mesh.sizes().pipeline, chunks_of(job, schedule)};
   build_schedule(schedule, {map.ranks, map.chunks, 1});  // refuses a number of chunks it has not
-  return {mesh, schedule, map,
+  return {mesh,
+          schedule,
+          map,
           split_layers(job.model.layers, map.stages(), forward_flops(job.model)),
-          static_cast<int>(job.parallel.zero_stage)};
+          static_cast<int>(job.parallel.zero_stage),
+          job.parallel.context_attention == "ulysses"};
 }
 
 }  // namespace phalanx::layout

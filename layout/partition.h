@@ -25,6 +25,7 @@ struct Partition {
   StageMap map;                     // of the pipeline
   std::vector<StageLayers> stages;  // by stage
   int zero_stage = 0;
+  bool exchanges_heads = false;  // context ranks, for attention; else keys and values in a ring
 };
 
 // What the job asks for. Where there is no pipeline but the model is to be held in parts (ZeRO-2

@@ -82,6 +82,7 @@ struct Schedule {
   ParameterPolicy parameters = ParameterPolicy::kResident;
   GradientPolicy gradients = GradientPolicy::kLocal;
   std::vector<bool> recomputed;  // by stage
+  std::size_t unreceived = 0;    // messages to one rank that may be under way without a deadlock
 
   int rank_count() const { return static_cast<int>(ranks.size()); }
   StageMap map() const { return {placement, rank_count(), chunks}; }

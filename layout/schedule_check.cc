@@ -34,12 +34,6 @@ void check_deadlock(const Schedule& schedule, Proof& proof) {
   }
 }
 
-// Sends of a schedule that ends without bounds are finite, so some capacity is enough.
-std::size_t smallest_capacity(const Schedule& schedule) {
-  std::size_t capacity = 0;
-  while (!ends(schedule, capacity)) ++capacity;
-  return capacity;
-}
 
 void check_memory(const Schedule& schedule, const MemoryBound& bound, Proof& proof) {
   const auto stages = bound.stages.empty()
@@ -55,6 +49,13 @@ void check_memory(const Schedule& schedule, const MemoryBound& bound, Proof& pro
 
 }  // namespace
 
+// Sends of a schedule that ends without bounds are finite, so some capacity is enough.
+std::size_t channel_capacity(const Schedule& schedule) {
+  std::size_t capacity = 0;
+  while (!ends(schedule, capacity)) ++capacity;
+  return capacity;
+}
+
 Proof check_schedule(const Schedule& schedule, const MemoryBound& bound) {
   Proof proof;
   for (int rank = 0; rank < schedule.rank_count(); ++rank) {
@@ -64,7 +65,7 @@ Proof check_schedule(const Schedule& schedule, const MemoryBound& bound) {
   }
   check_deadlock(schedule, proof);
   check_memory(schedule, bound, proof);
-  if (proof.proven()) proof.channel_capacity = smallest_capacity(schedule);
+  if (proof.proven()) proof.channel_capacity = channel_capacity(schedule);
   return proof;
 }
 

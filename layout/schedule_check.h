@@ -43,6 +43,8 @@ struct Proof {
 
   bool proven() const { return findings.empty(); }
 };
+// The channel_capacity of a schedule that comes to its end, whatever else it lacks.
+std::size_t channel_capacity(const Schedule& schedule);
 Proof check_schedule(const Schedule& schedule, const MemoryBound& bound = {});
 
 }  // namespace phalanx::layout

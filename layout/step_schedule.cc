@@ -1,5 +1,7 @@
 #include "layout/step_schedule.h"
 
+#include "base/check.h"
+#include "layout/schedule_check.h"
 #include "layout/schedule_passes.h"
 
 namespace phalanx::layout {
@@ -14,6 +16,15 @@ ParameterPolicy parameter_policy(const config::Parallel& parallel) {
   return parallel.zero_stage == 3 ? ParameterPolicy::kPerRun : ParameterPolicy::kResident;
 }
 
+// How many messages may be under way beyond those that must: a sender is seldom held up then.
+constexpr std::size_t kSlack = 2;
+
+Schedule finished(Schedule schedule) {
+  schedule = with_transfers(std::move(schedule));
+  schedule.unreceived = channel_capacity(schedule) + kSlack;
+  return schedule;
+}
+
 }  // namespace
 
 GradientPolicy gradient_policy(const config::Parallel& parallel) {
@@ -26,15 +37,17 @@ Schedule step_schedule(const config::Job& job, const Partition& partition, int m
     schedule = with_recompute(
         std::move(schedule),
         std::vector<bool>(static_cast<std::size_t>(partition.map.stages()), true));
-  return with_transfers(with_sharding(std::move(schedule), parameter_policy(job.parallel),
-                                      gradient_policy(job.parallel)));
+  schedule = finished(with_sharding(std::move(schedule), parameter_policy(job.parallel),
+                                    gradient_policy(job.parallel)));
+  check(check_schedule(schedule).proven(), "a schedule is complete, ordered and free of deadlock");
+  return schedule;
 }
 
 Schedule validation_schedule(const config::Job& job, const Partition& partition,
                              int micro_batches) {
   auto schedule = build_forward_schedule(partition.map.placement, shape(partition, micro_batches));
-  return with_transfers(with_sharding(std::move(schedule), parameter_policy(job.parallel),
-                                      GradientPolicy::kLocal));
+  return finished(with_sharding(std::move(schedule), parameter_policy(job.parallel),
+                                GradientPolicy::kLocal));
 }
 
 }  // namespace phalanx::layout

@@ -16,11 +16,10 @@ enum Slot {
   kProjected,  // queries, keys and values side by side, after rope; their gradient, before rope,
                // once backward_input has run
   kAttended,
-  kLogSumExp,
   kNormed,  // from backward_input on
   kNormGradient,
   kOutputGradient,  // of all tokens
-  kSlots
+  kSlots            // what attention itself keeps follows
 };
 
 // Columns of what one product has computed for query, key and value.
@@ -41,38 +40,38 @@ Parts parts_of(const at::Tensor& projected, kernels::HeadCounts heads) {
 Attention::Attention(const config::Model& model, const std::string& layer,
                      const parallel::Parameters& parameters, const parallel::AxisGroups& groups)
     : Block(layer + ".attention"),
-      axis_(groups.tensor, model.sequence_length),
+      axis_(groups, model.sequence_length),
       heads_{model.heads / axis_.size(), std::max<std::int64_t>(1, model.kv_heads / axis_.size())},
+      attention_(groups, heads_),
       epsilon_(model.norm_epsilon),
       norm_(own(parameters, layer + ".attention_norm.weight")),
       projection_(axis_, own_joined(parameters, {name() + ".query.weight", name() + ".key.weight",
                                                  name() + ".value.weight"})),
       output_(own(parameters, name() + ".output.weight")),
-      positions_(kernels::rope_table(0, model.sequence_length, model.width / model.heads,
-                                     model.rope_theta, norm_.value.scalar_type())) {}
+      positions_(kernels::rope_table(groups.own_positions(model.sequence_length),
+                                     model.width / model.heads, model.rope_theta,
+                                     norm_.value.scalar_type())) {}
 
 at::Tensor Attention::forward(const at::Tensor& x, parallel::Saved& saved) const {
   const auto normed = kernels::rms_norm(x, norm_.value, epsilon_);
   const auto projected = projection_.forward(normed.y);
   auto parts = parts_of(projected, heads_);
   kernels::rope(parts.turned, positions_);
-  const auto attended = kernels::attention(parts.query, parts.key, parts.value, heads_);
-
   saved.assign(kSlots, {});
+  const auto attended = attention_.forward(parts.query, parts.key, parts.value, saved);
   saved[kInput] = x;
   saved[kInverseRms] = normed.inverse_rms;
   saved[kProjected] = projected;
-  saved[kAttended] = attended.out;
-  saved[kLogSumExp] = attended.log_sum_exp;
-  return axis_.row_linear_plus(attended.out, output_.value, x);
+  saved[kAttended] = attended;
+  return axis_.row_linear_plus(attended, output_.value, x);
 }
 
 at::Tensor Attention::backward_input(const at::Tensor& dy, parallel::Saved& saved) const {
   const auto dy_of_all = axis_.gather(dy);
   const auto dattended = kernels::linear_backward_input(dy_of_all, output_.value);
   auto parts = parts_of(saved[kProjected], heads_);
-  kernels::attention_backward(dattended, parts.query, parts.key, parts.value,
-                              {saved[kAttended], saved[kLogSumExp]}, heads_);
+  attention_.backward(dattended, parts.query, parts.key, parts.value, saved[kAttended], saved,
+                      kSlots);
   kernels::rope_backward(parts.turned, positions_);
   auto dnormed = projection_.backward_input(saved[kProjected]);
   auto norm =

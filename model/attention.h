@@ -4,15 +4,16 @@
 #include "kernels/attention.h"
 #include "parallel/axis_groups.h"
 #include "parallel/block.h"
+#include "parallel/context_attention.h"
 #include "parallel/joined_linear.h"
 #include "parallel/tensor_axis.h"
 
 namespace phalanx::model {
 
 // y = x + output(attention(rope(query(n)), rope(key(n)), value(n))), n = rms_norm(x): the first
-// half of a layer. `layer` is "layers.I"; x and y are own tokens (parallel/tensor_axis.h), positions
-// counted from 0, sequences at most the model's sequence_length long. Tensor ranks have heads of
-// their own.
+// half of a layer. `layer` is "layers.I"; x and y are own tokens (parallel/tensor_axis.h) of the
+// positions that the context axis leaves to this rank; without one, sequences are at most the
+// model's sequence_length long. Tensor ranks have heads of their own.
 class Attention : public parallel::Block {
  public:
   Attention(const config::Model& model, const std::string& layer,
@@ -24,6 +25,7 @@ class Attention : public parallel::Block {
  private:
   parallel::TensorAxis axis_;
   kernels::HeadCounts heads_;  // of this rank
+  parallel::ContextAttention attention_;
   double epsilon_;
   parallel::Parameter norm_;
   parallel::JoinedLinear projection_;  // to query, key and value

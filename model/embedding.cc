@@ -10,7 +10,7 @@ enum Slot { kTokens, kOutputGradient, kSlots };
 Embedding::Embedding(const config::Model& model, const parallel::Parameters& parameters,
                      const parallel::AxisGroups& groups)
     : Block("embedding"),
-      axis_(groups.tensor, model.sequence_length),
+      axis_(groups, model.sequence_length),
       part_(parallel::vocabulary_part(axis_, model.vocab_size)),
       table_(own(parameters, "embedding.weight")) {}
 

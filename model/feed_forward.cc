@@ -24,7 +24,7 @@ FeedForward::FeedForward(const config::Model& model, const std::string& layer,
                          const parallel::Parameters& parameters,
                          const parallel::AxisGroups& groups)
     : Block(layer + ".ffn"),
-      axis_(groups.tensor, model.sequence_length),
+      axis_(groups, model.sequence_length),
       epsilon_(model.norm_epsilon),
       norm_(own(parameters, layer + ".ffn_norm.weight")),
       gate_up_(axis_, own_joined(parameters, {name() + ".gate.weight", name() + ".up.weight"})),

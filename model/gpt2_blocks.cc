@@ -4,12 +4,12 @@
 
 #include <ATen/ops/arange.h>
 
-#include "kernels/attention.h"
 #include "kernels/bias.h"
 #include "kernels/embedding.h"
 #include "kernels/gelu.h"
 #include "kernels/layer_norm.h"
 #include "kernels/linear.h"
+#include "parallel/context_attention.h"
 #include "parallel/tensor_axis.h"
 #include "parallel/vocabulary.h"
 
@@ -108,9 +108,10 @@ class Embedding : public Block {
   Embedding(const config::Model& model, const Parameters& parameters,
             const parallel::AxisGroups& groups)
       : Block("embedding"),
-        axis_(groups.tensor, model.sequence_length),
+        axis_(groups, model.sequence_length),
         part_(parallel::vocabulary_part(axis_, model.vocab_size)),
         whole_{0, model.sequence_length},
+        own_positions_(groups.own_positions(model.sequence_length)),
         table_(own(parameters, "embedding.weight")),
         positions_(own(parameters, "position.weight")) {}
 
@@ -138,11 +139,16 @@ class Embedding : public Block {
   at::Tensor positions_of_own_tokens(const at::Tensor& y, std::int64_t length) const {
     const auto count = y.size(0) * y.size(1);
     const auto first = axis_.rank() * count;
-    return at::arange(first, first + count, at::kLong).remainder_(length).view({y.size(0), -1});
+    auto places = at::arange(first, first + count, at::kLong).remainder_(length);
+    auto* position = places.data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < count; ++i)
+      position[i] = own_positions_[static_cast<std::size_t>(position[i])];
+    return places.view({y.size(0), y.size(1)});
   }
 
   TensorAxis axis_;
   kernels::VocabularyPart part_, whole_;
+  std::vector<std::int64_t> own_positions_;  // of a sequence
   Parameter table_, positions_;
 };
 
@@ -151,8 +157,8 @@ class Attention : public Block {
   Attention(const config::Model& model, const std::string& layer, const Parameters& parameters,
             const parallel::AxisGroups& groups)
       : Block(layer + ".attention"),
-        axis_(groups.tensor, model.sequence_length),
-        heads_{model.heads / axis_.size(), model.heads / axis_.size()},
+        axis_(groups, model.sequence_length),
+        attention_(groups, {model.heads / axis_.size(), model.heads / axis_.size()}),
         norm_{own(parameters, layer + ".attention_norm.weight"),
               own(parameters, layer + ".attention_norm.bias"), model.norm_epsilon},
         projection_{axis_, only(own_joined(parameters, of_query_key_value(".weight"))),
@@ -163,12 +169,10 @@ class Attention : public Block {
   at::Tensor forward(const at::Tensor& x, Saved& saved) const override {
     saved.assign(kSlots, {});
     const auto projected = projection_.forward(norm_.forward(x, saved));
-    const auto attended =
-        kernels::attention(part(projected, 0), part(projected, 1), part(projected, 2), heads_);
     saved[kProjected] = projected;
-    saved[kAttended] = attended.out;
-    saved[kLogSumExp] = attended.log_sum_exp;
-    return output_.forward_plus(attended.out, x);
+    saved[kAttended] =
+        attention_.forward(part(projected, 0), part(projected, 1), part(projected, 2), saved);
+    return output_.forward_plus(saved[kAttended], x);
   }
   at::Tensor backward_input(const at::Tensor& dy, Saved& saved) const override {
     saved[kOwnOutputGradient] = dy;
@@ -176,8 +180,7 @@ class Attention : public Block {
     const auto dattended = output_.backward_input(saved[kOutputGradient]);
     auto query = part(saved[kProjected], 0), key = part(saved[kProjected], 1),
          value = part(saved[kProjected], 2);
-    kernels::attention_backward(dattended, query, key, value, {saved[kAttended], saved[kLogSumExp]},
-                                heads_);
+    attention_.backward(dattended, query, key, value, saved[kAttended], saved, kSlots);
     return norm_.backward_input(projection_.backward_input(saved[kProjected]), dy, saved);
   }
   void backward_weight(Saved& saved) const override {
@@ -191,10 +194,9 @@ class Attention : public Block {
     kProjected = Norm::kSlots,  // queries, keys and values side by side; their gradient once
                                 // backward_input has run
     kAttended,
-    kLogSumExp,
     kOwnOutputGradient,
     kOutputGradient,  // of all tokens
-    kSlots
+    kSlots            // what attention itself keeps follows
   };
   std::vector<std::string> of_query_key_value(const std::string& kind) const {
     return {name() + ".query" + kind, name() + ".key" + kind, name() + ".value" + kind};
@@ -205,7 +207,7 @@ class Attention : public Block {
   }
 
   TensorAxis axis_;
-  kernels::HeadCounts heads_;  // of this rank
+  parallel::ContextAttention attention_;  // of this rank's heads
   Norm norm_;
   ColumnLinear projection_;  // to query, key and value
   RowLinear output_;
@@ -216,7 +218,7 @@ class FeedForward : public Block {
   FeedForward(const config::Model& model, const std::string& layer, const Parameters& parameters,
               const parallel::AxisGroups& groups)
       : Block(layer + ".ffn"),
-        axis_(groups.tensor, model.sequence_length),
+        axis_(groups, model.sequence_length),
         norm_{own(parameters, layer + ".ffn_norm.weight"),
               own(parameters, layer + ".ffn_norm.bias"), model.norm_epsilon},
         up_{axis_, own(parameters, name() + ".up.weight"), own(parameters, name() + ".up.bias")},
@@ -260,7 +262,7 @@ class Head : public Block {
   Head(const config::Model& model, const Parameters& parameters,
        const parallel::AxisGroups& groups)
       : Block("head"),
-        axis_(groups.tensor, model.sequence_length),
+        axis_(groups, model.sequence_length),
         norm_{own(parameters, "norm.weight"), own(parameters, "norm.bias"), model.norm_epsilon},
         table_(own(parameters, "embedding.weight")) {}
 

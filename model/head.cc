@@ -11,7 +11,7 @@ enum Slot { kInput, kInverseRms, kNormed, kNormGradient, kOutputGradient, kSlots
 Head::Head(const config::Model& model, const parallel::Parameters& parameters,
            const parallel::AxisGroups& groups)
     : Block("head"),
-      axis_(groups.tensor, model.sequence_length),
+      axis_(groups, model.sequence_length),
       epsilon_(model.norm_epsilon),
       norm_(own(parameters, "norm.weight")),
       projection_(own(parameters, "head.weight")) {}

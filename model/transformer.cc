@@ -4,6 +4,7 @@
 #include "layout/tensor_spec.h"
 #include "model/gpt2_blocks.h"
 #include "model/llama_blocks.h"
+#include "parallel/recomputed_block.h"
 
 namespace phalanx::model {
 namespace {
@@ -24,9 +25,13 @@ void check_shapes(const config::Model& model, const parallel::Parameters& parame
 
 parallel::Chunk make_chunk(const config::Model& model, const layout::StageLayers& layers,
                            const parallel::Parameters& parameters,
-                           const parallel::AxisGroups& groups) {
-  return parallel::Chunk(model.preset == "gpt2" ? gpt2_blocks(model, layers, parameters, groups)
-                                                : llama_blocks(model, layers, parameters, groups));
+                           const parallel::AxisGroups& groups, Recompute recompute) {
+  auto blocks = model.preset == "gpt2" ? gpt2_blocks(model, layers, parameters, groups)
+                                       : llama_blocks(model, layers, parameters, groups);
+  for (auto& block : blocks)
+    if (recompute == Recompute::kAttention && block->name().ends_with(".attention"))
+      block = std::make_unique<parallel::RecomputedBlock>(std::move(block));
+  return parallel::Chunk(std::move(blocks));
 }
 
 layout::StageLayers all_layers(const config::Model& model) { return {0, model.layers, true, true}; }

@@ -19,9 +19,11 @@ using parallel::MicroBatch;
 // fp32. `model.vocab_size` is resolved; `parameters` holds the stage's tensors, contiguous, in the
 // shapes that layout::buckets gives to this rank, with gradients of the same shape unless no
 // backward pass follows.
+enum class Recompute : std::uint8_t { kNothing, kAttention };  // what blocks do again by themselves
 parallel::Chunk make_chunk(const config::Model& model, const layout::StageLayers& layers,
                            const parallel::Parameters& parameters,
-                           const parallel::AxisGroups& groups = {});
+                           const parallel::AxisGroups& groups = {},
+                           Recompute recompute = Recompute::kNothing);
 
 // All of the model.
 layout::StageLayers all_layers(const config::Model& model);

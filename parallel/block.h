@@ -48,7 +48,8 @@ class Block {
   const std::vector<std::string>& parameters() const { return parameters_; }
 
  protected:
-  explicit Block(std::string name) : name_(std::move(name)) {}
+  explicit Block(std::string name, std::vector<std::string> parameters = {})
+      : name_(std::move(name)), parameters_(std::move(parameters)) {}
 
   // The parameter called `name`, which becomes one of this block's.
   Parameter own(const Parameters& all, const std::string& name) {

@@ -18,6 +18,13 @@ at::Tensor registered(comm::Group& group, std::int64_t elements, at::ScalarType 
   return at::from_blob(group.allocate(bytes).data(), {elements}, type);
 }
 
+std::int64_t registered_bytes(const std::vector<ReplicatedBucket>& buckets, at::ScalarType wire) {
+  std::int64_t elements = 0;
+  for (const auto& [bucket, group] : buckets)
+    if (group && !bucket.gradients_in_runs) elements += bucket.flat.elements;
+  return elements * static_cast<std::int64_t>(c10::elementSize(wire));
+}
+
 // All gradients of a bucket, and as they travel if that stays.
 std::pair<FlatTensor, at::Tensor> make_flat(const ReplicatedBucket& replicated, at::ScalarType type,
                                             at::ScalarType wire) {
@@ -34,7 +41,11 @@ std::pair<FlatTensor, at::Tensor> make_flat(const ReplicatedBucket& replicated, 
 GradientBuckets::GradientBuckets(const std::vector<ReplicatedBucket>& buckets,
                                  layout::GradientPolicy policy, at::ScalarType type,
                                  at::ScalarType wire)
-    : buckets_(buckets), policy_(policy), wire_(wire) {
+    : buckets_(buckets),
+      policy_(policy),
+      wire_(wire),
+      registered_(MemoryUse::kGradients, registered_bytes(buckets, wire)) {
+  const MemoryScope scope(MemoryUse::kGradients);
   for (std::size_t i = 0; i < buckets.size(); ++i) {
     auto [flat, sent] = make_flat(buckets[i], type, wire);
     entries_.push_back({std::move(flat), {}, std::move(sent), {}, {}, false, 0});

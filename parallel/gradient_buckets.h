@@ -9,6 +9,7 @@
 #include "layout/partition.h"
 #include "layout/schedule.h"
 #include "parallel/flat_tensor.h"
+#include "parallel/tensor_memory.h"
 
 namespace phalanx::parallel {
 
@@ -76,6 +77,7 @@ class GradientBuckets {
   const std::vector<ReplicatedBucket>& buckets_;
   layout::GradientPolicy policy_;
   at::ScalarType wire_;
+  CountedMemory registered_;
   std::vector<Entry> entries_;
   std::map<std::string, std::size_t> bucket_of_;  // by tensor
 };

@@ -48,7 +48,7 @@ class ScheduleExecutor::Run {
     const auto& operations = schedule_.ranks[static_cast<std::size_t>(rank_)];
     const auto last = last_before_reduce(operations, schedule_.chunks);
     for (std::size_t i = 0; i < operations.size(); ++i) execute(operations[i], last[i]);
-    while (!sent_.empty()) finish_send();
+    for (auto& [peer, sent] : sent_) finish_sends(sent, 0);
     return loss_;
   }
 
@@ -181,15 +181,18 @@ class ScheduleExecutor::Run {
   }
 
   void send(const Operation& operation, at::Tensor tensor) {
+    const int peer = schedule_.peer(rank_, operation);
+    auto& sent = sent_[peer];
     tensor = tensor.contiguous();
-    auto work = executor_.pipeline_->send(buffer_of(tensor), schedule_.peer(rank_, operation));
-    sent_.push_back({std::move(work), std::move(tensor)});
-    while (!sent_.empty() && sent_.front().work.done()) finish_send();
+    auto work = executor_.pipeline_->send(buffer_of(tensor), peer);
+    sent.push_back({std::move(work), std::move(tensor)});
+    // Not as soon as it can be freed, so that a step's memory is the same each time.
+    finish_sends(sent, schedule_.unreceived);
   }
 
-  void finish_send() {
-    sent_.front().work.wait();
-    sent_.pop_front();
+  // Until no more than `most` are under way.
+  static void finish_sends(std::deque<Sent>& sent, std::size_t most) {
+    for (; sent.size() > most; sent.pop_front()) sent.front().work.wait();
   }
 
   void receive(const Operation& operation, at::Tensor& tensor) {
@@ -206,7 +209,7 @@ class ScheduleExecutor::Run {
   bool keeps_ = false;  // a backward pass follows
   double loss_ = 0;
   std::map<std::pair<int, int>, Passage> passages_;  // by micro-batch and chunk
-  std::deque<Sent> sent_;
+  std::map<int, std::deque<Sent>> sent_;  // by receiver, oldest first
 };
 
 ScheduleExecutor::ScheduleExecutor(std::vector<Chunk> chunks, Loss loss, Boundary boundary,

@@ -7,8 +7,8 @@
 
 namespace phalanx::parallel {
 
-TensorAxis::TensorAxis(std::shared_ptr<comm::Group> group, std::int64_t length)
-    : group_(std::move(group)), length_(length) {}
+TensorAxis::TensorAxis(const AxisGroups& groups, std::int64_t sequence_length)
+    : group_(groups.tensor), length_(groups.own_length(sequence_length)) {}
 
 at::Tensor TensorAxis::gather(const at::Tensor& own) const {
   if (alone()) return own;

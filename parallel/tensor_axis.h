@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "comm/group.h"
+#include "parallel/axis_groups.h"
 
 namespace phalanx::parallel {
 
@@ -21,8 +21,8 @@ namespace phalanx::parallel {
 // Throws CommError.
 class TensorAxis {
  public:
-  // `group` is null for one rank. Sequences are `length` tokens long where there are more.
-  TensorAxis(std::shared_ptr<comm::Group> group, std::int64_t length);
+  // Of a model's sequences.
+  TensorAxis(const AxisGroups& groups, std::int64_t sequence_length);
 
   bool alone() const { return group_ == nullptr; }
   int size() const { return alone() ? 1 : group_->size(); }
@@ -44,7 +44,7 @@ class TensorAxis {
 
  private:
   std::shared_ptr<comm::Group> group_;
-  std::int64_t length_;
+  std::int64_t length_;  // of sequences, as far as the context axis leaves them to this rank
 };
 
 }  // namespace phalanx::parallel

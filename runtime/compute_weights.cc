@@ -1,6 +1,7 @@
 #include "runtime/compute_weights.h"
 
 #include "parallel/tensor_buffer.h"
+#include "parallel/tensor_memory.h"
 
 namespace phalanx::runtime {
 namespace {
@@ -14,6 +15,7 @@ bool is_rounded(const StatePart& part, const std::string& precision) {
 ComputeWeights::ComputeWeights(ModelState& state, const MeshGroups& groups,
                                const std::string& precision)
     : state_(state), groups_(groups) {
+  const parallel::MemoryScope scope(parallel::MemoryUse::kParameters);
   for (const auto& part : state.parts()) {
     const auto source =
         is_rounded(part, precision) ? part.parameters.to(at::kBFloat16) : part.parameters;

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "base/check.h"
 #include "kernels/peak.h"
 #include "layout/tensor_spec.h"
 #include "runtime/agree.h"
+#include "runtime/memory_report.h"
 
 namespace phalanx::runtime {
 namespace {
@@ -111,6 +113,8 @@ bool Generation::step(Stepper& stepper) {
   const auto begin = Clock::now();
   const std::int64_t tokens_before = worker_.holding.state.progress.tokens;
   const StepOutcome outcome = stepper.run({worker_.keeper.stop_requested(), tracer.waiting()});
+  if (stepper.arena().counts().passes == 1)
+    std::fprintf(stderr, "%s\n", memory_report(stepper.arena()).c_str());
   auto& ledger = worker_.holding.ledger;
   ledger = {};
   ledger.loss = outcome.loss;

@@ -17,7 +17,10 @@ StatePart make_part(layout::Bucket bucket, int rank, at::ScalarType type) {
       static_cast<int>(std::ranges::lower_bound(bucket.replicas, rank) - bucket.replicas.begin());
   part.begin = bucket.sharded ? part.index * bucket.slice() : 0;
   const auto count = bucket.sharded ? bucket.slice() : bucket.flat.elements;
-  for (const auto& kind : kinds_of_state()) part.*kind.tensor = at::zeros({count}, type);
+  for (const auto& kind : kinds_of_state()) {
+    const parallel::MemoryScope scope(kind.use);
+    part.*kind.tensor = at::zeros({count}, type);
+  }
   part.bucket = std::move(bucket);
   return part;
 }
@@ -38,9 +41,11 @@ void initialize_part(const StatePart& part, const config::Model& model, std::uin
 }  // namespace
 
 std::span<const KindOfState> kinds_of_state() {
-  static constexpr std::array kinds{KindOfState{"parameter", &StatePart::parameters},
-                                    KindOfState{"adam_m", &StatePart::first_moment},
-                                    KindOfState{"adam_v", &StatePart::second_moment}};
+  using parallel::MemoryUse;
+  static constexpr std::array kinds{
+      KindOfState{"parameter", &StatePart::parameters, MemoryUse::kParameters},
+      KindOfState{"adam_m", &StatePart::first_moment, MemoryUse::kOptimizer},
+      KindOfState{"adam_v", &StatePart::second_moment, MemoryUse::kOptimizer}};
   return kinds;
 }
 

@@ -8,6 +8,7 @@
 
 #include "config/job.h"
 #include "layout/partition.h"
+#include "parallel/tensor_memory.h"
 
 namespace phalanx::runtime {
 
@@ -33,6 +34,7 @@ struct StatePart {
 struct KindOfState {
   const char* name;
   at::Tensor StatePart::*tensor;
+  parallel::MemoryUse use;
 };
 std::span<const KindOfState> kinds_of_state();
 

@@ -1,6 +1,8 @@
 #include "runtime/step.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -71,7 +73,7 @@ Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& 
       groups_(groups),
       phases_(phases),
       at_(state.coordinates()),
-      tensor_axis_(groups.axes.tensor, job.model.sequence_length),
+      tensor_axis_(groups.axes, job.model.sequence_length),
       gradients_(groups.buckets, layout::gradient_policy(job.parallel),
                  gradient_type(job.train.precision), wire_type(job)),
       weights_(state, groups, job.train.precision),
@@ -97,11 +99,13 @@ parallel::Parameters Stepper::make_parameters() const {
 
 std::vector<parallel::Chunk> Stepper::make_chunks() const {
   const auto& partition = state_.partition();
+  const auto recompute = job_.parallel.recompute == "selective" ? model::Recompute::kAttention
+                                                                : model::Recompute::kNothing;
   std::vector<parallel::Chunk> chunks;
   for (int chunk = 0; chunk < partition.map.chunks; ++chunk) {
     const auto stage = static_cast<std::size_t>(partition.map.stage(at_.pipeline, chunk));
-    chunks.push_back(
-        model::make_chunk(job_.model, partition.stages[stage], parameters_, groups_.axes));
+    chunks.push_back(model::make_chunk(job_.model, partition.stages[stage], parameters_,
+                                       groups_.axes, recompute));
   }
   return chunks;
 }
@@ -124,6 +128,7 @@ parallel::ExecutorHooks Stepper::hooks() {
 StepOutcome Stepper::run(const Wishes& wishes) {
   phases_.begin_step(state_.progress.step + 1);
   phases_.enter(Phase::kData);
+  const parallel::PlannedArena::Pass pass(step_arena_);
   const auto batches = next_batches();
   const double local_loss = accumulate_gradients(batches);
 
@@ -144,7 +149,20 @@ StepOutcome Stepper::run(const Wishes& wishes) {
 }
 
 NumberedMicroBatches Stepper::next_batches() const {
-  return data_.step(state_.progress.samples, state_.partition().mesh.sizes().data, at_.data);
+  return own_positions(
+      data_.step(state_.progress.samples, state_.partition().mesh.sizes().data, at_.data));
+}
+
+// What the context axis leaves of every sequence to this rank.
+NumberedMicroBatches Stepper::own_positions(NumberedMicroBatches batches) const {
+  if (!groups_.axes.context) return batches;
+  const auto positions = groups_.axes.own_positions(job_.model.sequence_length);
+  const auto index = at::tensor(positions, at::kLong);
+  for (auto& batch : batches.tensors) {
+    batch.inputs = batch.inputs.index_select(1, index);
+    batch.targets = batch.targets.index_select(1, index);
+  }
+  return batches;
 }
 
 double Stepper::accumulate_gradients(const NumberedMicroBatches& batches) {
@@ -219,12 +237,13 @@ double Stepper::validate() {
   phases_.enter(Phase::kValidation);
   gather_changes();
   const auto batches =
-      data_.validation(state_.partition().mesh.sizes().data, at_.data);
+      own_positions(data_.validation(state_.partition().mesh.sizes().data, at_.data));
   if (validation_schedule_.ranks.empty())
     validation_schedule_ = layout::validation_schedule(job_, state_.partition(),
                                                        static_cast<int>(batches.tensors.size()));
   auto silent = hooks();
   silent.enter = nullptr;
+  const parallel::PlannedArena::Pass pass(validation_arena_);
   const double loss = executor_.run(validation_schedule_, batches.tensors, silent);
   const double counted = counts_tokens() ? 1 : 0;
   const double mine[] = {counted * loss, counted * static_cast<double>(token_count(batches))};

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "config/job.h"
 #include "parallel/gradient_buckets.h"
+#include "parallel/planned_arena.h"
 #include "parallel/schedule_executor.h"
 #include "parallel/tensor_axis.h"
 #include "runtime/compute_weights.h"
@@ -60,11 +61,15 @@ class Stepper {
   NumberedMicroBatches next_batches() const;
   const parallel::GradientBuckets& gradients() const { return gradients_; }
 
+  // Where the tensors of a step lie.
+  const parallel::PlannedArena& arena() const { return step_arena_; }
+
  private:
   struct Commit;
   parallel::Parameters make_parameters() const;
   std::vector<parallel::Chunk> make_chunks() const;
   parallel::ExecutorHooks hooks();
+  NumberedMicroBatches own_positions(NumberedMicroBatches batches) const;
   void gather_changes();
   const layout::Schedule& schedule_of(const NumberedMicroBatches& batches);
   bool counts_tokens() const;
@@ -78,6 +83,8 @@ class Stepper {
   PhaseClock& phases_;
   layout::Coordinates at_;
   parallel::TensorAxis tensor_axis_;
+  parallel::PlannedArena step_arena_{parallel::MemoryUse::kActivations};
+  parallel::PlannedArena validation_arena_{parallel::MemoryUse::kActivations};
   layout::Schedule schedule_, validation_schedule_;  // made with the first micro-batches
   parallel::GradientBuckets gradients_;
   ComputeWeights weights_;

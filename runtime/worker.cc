@@ -1,7 +1,6 @@
 #include "runtime/worker.h"
 
 #include <ATen/Parallel.h>
-#include <malloc.h>
 
 #include <condition_variable>
 #include <cstdio>
@@ -15,6 +14,7 @@
 #include "checkpoint/error.h"
 #include "comm/plugin.h"
 #include "config/load.h"
+#include "parallel/tensor_memory.h"
 #include "protocol/exit_code.h"
 #include "runtime/failure.h"
 #include "runtime/generation.h"
@@ -25,14 +25,6 @@ namespace {
 using protocol::ExitCode;
 
 constexpr auto kHeartbeatPeriod = std::chrono::milliseconds(200);
-
-// Freed memory stays with the process: a step asks for what the one before it freed, and giving it
-// back in between would cost a fault for every page of every activation.
-void keep_freed_memory() {
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, -1);
-  mallopt(M_TOP_PAD, 64 << 20);
-}
 
 // Shows that the process runs, whatever its other threads do. Ends with the process.
 std::jthread start_heartbeat(protocol::BlackBox& black_box) {
@@ -158,7 +150,7 @@ int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
 
 int run_worker(FrameChannel channel, const FileDescriptor& black_box_file) {
   report_crashes();
-  keep_freed_memory();
+  parallel::count_tensor_memory();
   const MemoryMapping mapping(black_box_file);
   auto& black_box = protocol::black_box_in(mapping.bytes());
   black_box.phase = protocol::Phase::kStarting;

@@ -16,10 +16,10 @@ constexpr std::int64_t kTileStride = cache_stride(kKeys);
 // position `first_key` on; row-major, kTileStride apart. A row sees keys [begin, end).
 struct ScoreTile {
   std::int64_t first_query, rows, first_key, keys;
-  const std::int64_t* first_visible;  // by position; null: 0
+  const std::int64_t* first_visible;  // by row; null: 0
 
   std::int64_t begin(std::int64_t row) const {
-    const std::int64_t first = first_visible == nullptr ? 0 : first_visible[first_query + row];
+    const std::int64_t first = first_visible == nullptr ? 0 : first_visible[row];
     return first < first_key ? 0 : first < first_key + keys ? first - first_key : keys;
   }
   std::int64_t end(std::int64_t row) const {

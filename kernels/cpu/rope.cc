@@ -2,6 +2,9 @@
 
 #include <ATen/ops/empty.h>
 
+#include <numeric>
+#include <vector>
+
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/simd.h"
 
@@ -54,23 +57,32 @@ void turn_all(at::Tensor& x, const at::Tensor& table, int sign) {
 
 }  // namespace
 
-at::Tensor rope_table(std::int64_t first_position, std::int64_t length, std::int64_t head_width,
+at::Tensor rope_table(std::span<const std::int64_t> positions, std::int64_t head_width,
                       double theta, at::ScalarType type) {
   check(head_width % 2 == 0, "rope: the width of a head must be even");
-  auto table = at::empty({length, head_width}, type);
+  auto table = at::empty({std::ssize(positions), head_width}, type);
   const std::int64_t half = head_width / 2;
   for_element_type(table, [&]<class T>(T) {
     T* row = table.mutable_data_ptr<T>();
-    for (std::int64_t position = 0; position < length; ++position, row += head_width)
+    for (const auto position : positions) {
       for (std::int64_t i = 0; i < half; ++i) {
         const double turn =
             std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_width));
-        const double angle = static_cast<double>(first_position + position) * turn;
+        const double angle = static_cast<double>(position) * turn;
         row[i] = static_cast<T>(std::cos(angle));
         row[i + half] = static_cast<T>(std::sin(angle));
       }
+      row += head_width;
+    }
   });
   return table;
+}
+
+at::Tensor rope_table(std::int64_t first_position, std::int64_t length, std::int64_t head_width,
+                      double theta, at::ScalarType type) {
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(length));
+  std::iota(positions.begin(), positions.end(), first_position);
+  return rope_table(positions, head_width, theta, type);
 }
 
 void rope(at::Tensor& x, const at::Tensor& table) { turn_all(x, table, 1); }

@@ -156,8 +156,7 @@ TEST(Errors, NameTheNearestOfTheAllowedWords) {
 TEST(Errors, SayOfEveryValueThatIsPlannedThatItIsNotSupportedYet) {
   const JobFolder folder;
   const std::vector<std::pair<std::string, std::string>> planned = {
-      {"parallel.context", "2"},         {"parallel.expert", "8"},
-      {"parallel.recompute", "selective"},
+      {"parallel.expert", "8"},
       {"train.precision", "fp64"},       {"launch.device", "cuda"},
       {"launch.backend", "nccl"},        {"model.preset", "gpt"},
       {"data.tokenizer", "bpe.json"},    {"train.optimizer.name", "muon"},

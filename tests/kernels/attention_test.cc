@@ -118,6 +118,57 @@ INSTANTIATE_TEST_SUITE_P(Shapes, AttentionOf,
                                          Case{1, 300, {2, 1}, 16, 128},
                                          Case{1, 300, {1, 1}, 48, 3}));
 
+// Keys in three parts, the last ones first, queries in two, each part of longer sequences.
+Found run_in_parts(const Inputs& in, const Case& c, at::ScalarType type) {
+  const auto q = in.q.to(type), k = in.k.to(type), v = in.v.to(type), dout = in.dout.to(type);
+  auto forward = no_attention(q, c.heads);
+  const auto sums = forward.log_sum_exp.options();
+  AttentionGradients all{at::zeros(q.sizes(), sums), at::zeros(k.sizes(), sums),
+                         at::zeros(v.sizes(), sums)};
+  const auto for_each_pair = [&](const auto& body) {
+    const std::int64_t half = c.length / 2, edges[] = {0, c.length / 5, c.length / 3, c.length};
+    for (const int part : {2, 0, 1})
+      for (const auto& [first, length] : {std::pair{half, c.length - half}, {0, half}})
+        body(first, length, edges[part], edges[part + 1] - edges[part]);
+  };
+  const auto visible = [&](std::int64_t first, std::int64_t length) {
+    return in.first_visible.defined() ? in.first_visible.narrow(1, first, length) : at::Tensor();
+  };
+  for_each_pair([&](std::int64_t query, std::int64_t queries, std::int64_t key, std::int64_t keys) {
+    Attention part{forward.out.narrow(1, query, queries),
+                   forward.log_sum_exp.narrow(2, query, queries)};
+    add_attention(q.narrow(1, query, queries), k.narrow(1, key, keys), v.narrow(1, key, keys),
+                  c.heads, {query, key}, part, visible(query, queries));
+  });
+  forward.out = forward.out.to(type);
+  for_each_pair([&](std::int64_t query, std::int64_t queries, std::int64_t key, std::int64_t keys) {
+    AttentionGradients part{all.query.narrow(1, query, queries), all.key.narrow(1, key, keys),
+                            all.value.narrow(1, key, keys)};
+    add_attention_backward(
+        dout.narrow(1, query, queries), q.narrow(1, query, queries), k.narrow(1, key, keys),
+        v.narrow(1, key, keys),
+        {forward.out.narrow(1, query, queries), forward.log_sum_exp.narrow(2, query, queries)},
+        c.heads, {query, key}, part, visible(query, queries));
+  });
+  return {forward.out, all.query, all.key, all.value};
+}
+
+TEST_P(AttentionOf, PartsOfTheKeysInAnyOrderMergesToThatOfAll) {
+  const Case c = GetParam();
+  if (c.length == 1) return;  // has no parts
+  const auto in = inputs_of(c);
+  const auto expected = run(in, c, at::kDouble), found = run_in_parts(in, c, at::kDouble);
+  EXPECT_LE(relative_error(found.out, expected.out), 1e-13);
+  EXPECT_LE(relative_error(found.dq, expected.dq), 1e-12);
+  EXPECT_LE(relative_error(found.dk, expected.dk), 1e-12);
+  EXPECT_LE(relative_error(found.dv, expected.dv), 1e-12);
+  const auto rounded = run_in_parts(in, c, at::kBFloat16);
+  EXPECT_LE(relative_error(rounded.out, expected.out), 1e-2);
+  EXPECT_LE(relative_error(rounded.dq, expected.dq), 2e-2);
+  EXPECT_LE(relative_error(rounded.dk, expected.dk), 2e-2);
+  EXPECT_LE(relative_error(rounded.dv, expected.dv), 2e-2);
+}
+
 TEST(Attention, OfAPositionDoesNotChangeWithWhatFollows) {
   const auto q = numbers({1, 100, 8}, 1), k = numbers({1, 100, 8}, 2), v = numbers({1, 100, 8}, 3);
   const auto whole = attention(q, k, v, {2, 2}).out;

@@ -73,6 +73,13 @@ TEST(Rope, IsRotateHalfAndItsGradientAutogradsForAnyThetaAndFirstPosition) {
       }
 }
 
+TEST(Rope, TableOfAnyPositionsHasTheRowsOfTheTableOfAll) {
+  const std::int64_t positions[] = {3, 4, 10, 11};
+  const auto all = rope_table(0, 12, 6, 1e4, at::kDouble);
+  const auto found = rope_table(positions, 6, 1e4, at::kDouble);
+  EXPECT_TRUE(test::same_bits(found, all.index_select(0, at::tensor({3, 4, 10, 11}, at::kLong))));
+}
+
 TEST(Swiglu, IsTheFormulaAndItsGradientAutograds) {
   const auto gate = leaf(numbers({5, 37}, 1) * 8), up = leaf(numbers({5, 37}, 2));
   const auto dy = numbers({5, 37}, 3);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "runtime/agree.h"
+#include "tests/runtime/allocation_count.h"
 #include "tests/runtime/small_job.h"
 
 namespace phalanx::runtime {
@@ -55,6 +56,37 @@ TEST_F(DataParallel, RepeatsALossCurveBitForBit) {
   const auto once = curve_on(3);
   EXPECT_EQ(once, curve_on(3));
   EXPECT_LT(once.losses.back(), once.losses.front());
+}
+
+// What a tensor still asks of the system are its small heads: shape, storage, reference counts.
+TEST_F(DataParallel, TakesNoMemoryForTensorsFromTheSystemFromTheSecondStepOn) {
+  parallel::count_tensor_memory();
+  job_.train.global_batch = 10;
+  struct Layout {
+    int ranks, pipeline, zero_stage;
+  };
+  for (const auto& layout : {Layout{2, 1, 0}, Layout{2, 2, 0}, Layout{2, 1, 3}}) {
+    job_.launch.ranks_per_node = layout.ranks;
+    job_.parallel.pipeline = layout.pipeline;
+    job_.parallel.zero_stage = layout.zero_stage;
+    on_ranks([&](Rank& self) {
+      self.stepper.run({});
+      const auto first = self.stepper.arena().counts();
+      const auto bytes = self.stepper.arena().bytes();
+      EXPECT_GT(first.blocks, 3 * 2 * 10) << "three micro-batches of two layers";
+      EXPECT_EQ(first.unplanned, first.blocks);
+      for (int step = 2; step <= 5; ++step) {
+        take_allocations();
+        self.stepper.run({});
+        const auto others = take_allocations();
+        EXPECT_EQ(self.stepper.arena().counts().unplanned, 0) << "step " << step;
+        EXPECT_EQ(self.stepper.arena().counts().blocks, first.blocks);
+        EXPECT_EQ(self.stepper.arena().bytes(), bytes);
+        EXPECT_LT(others.largest, 16384U);  // lists that grow now and then
+        EXPECT_LT(others.count, 12 * first.blocks);
+      }
+    });
+  }
 }
 
 TEST_F(DataParallel, SumsDoublesWithAllTheirDigits) {

@@ -9,6 +9,7 @@
 #include "checkpoint/error.h"
 #include "config/config_error.h"
 #include "data/error.h"
+#include "parallel/tensor_memory.h"
 #include "runtime/step.h"
 
 namespace phalanx::runtime {
@@ -54,6 +55,7 @@ Failure failure_in(const Call& call) {
 }
 
 TEST(Failure, OfTorchIsToldWithoutItsStackAndMemoryThatRunsOutIsKnown) {
+  parallel::count_tensor_memory();
   const auto memory = failure_in([] { at::empty({std::int64_t{1} << 58}); });
   EXPECT_EQ(memory.code, ExitCode::kOutOfMemory);
   EXPECT_THAT(memory.message, HasSubstr("you tried to allocate 1152921504606846976 bytes"));

@@ -13,11 +13,14 @@ struct Layout {
   int virtual_stages = 1;
   const char* recompute = "none";
   const char* preset = "llama";
+  int context = 1;
+  const char* context_attention = "ring";
 
   friend std::ostream& operator<<(std::ostream& out, const Layout& l) {
     return out << l.preset << " data " << l.data << " tensor " << l.tensor << " pipeline "
                << l.pipeline << " zero " << l.zero_stage << ' ' << l.schedule << " x"
-               << l.virtual_stages << " recompute " << l.recompute;
+               << l.virtual_stages << " recompute " << l.recompute
+               << " context " << l.context << ' ' << l.context_attention;
   }
 };
 
@@ -34,7 +37,9 @@ class Layouts : public SmallJob, public testing::WithParamInterface<Layout> {
     job_.parallel.schedule = layout.schedule;
     job_.parallel.virtual_stages = layout.virtual_stages;
     job_.parallel.recompute = layout.recompute;
-    job_.launch.ranks_per_node = layout.data * layout.tensor * layout.pipeline;
+    job_.parallel.context = layout.context;
+    job_.parallel.context_attention = layout.context_attention;
+    job_.launch.ranks_per_node = layout.data * layout.tensor * layout.pipeline * layout.context;
   }
 };
 
@@ -86,7 +91,13 @@ INSTANTIATE_TEST_SUITE_P(
                     Layout{.recompute = "full"}, Layout{.tensor = 2, .preset = "gpt2"},
                     Layout{.data = 2, .pipeline = 3, .zero_stage = 3, .preset = "gpt2"},
                     Layout{.tensor = 4, .pipeline = 2, .schedule = "zb_v", .virtual_stages = 2,
-                           .preset = "gpt2"}));
+                           .preset = "gpt2"},
+                    Layout{.context = 3}, Layout{.context = 4, .context_attention = "ulysses"},
+                    Layout{.data = 2, .tensor = 2, .recompute = "selective", .context = 2},
+                    Layout{.pipeline = 2, .zero_stage = 3, .schedule = "zb_v", .virtual_stages = 2,
+                           .recompute = "selective", .context = 2,
+                           .context_attention = "ulysses"},
+                    Layout{.tensor = 2, .recompute = "full", .preset = "gpt2", .context = 2}));
 
 }  // namespace
 }  // namespace phalanx::runtime

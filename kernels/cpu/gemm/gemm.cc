@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "kernels/cpu/gemm/operand.h"
 #include "kernels/cpu/gemm/packed_matrix.h"
+#include "kernels/cpu/simd.h"
 
 namespace phalanx::kernels {
 namespace {
@@ -13,6 +14,10 @@ namespace {
 constexpr std::int64_t kRowsWorthPackingB = 4 * kTileRows;
 // The same for rows of a, that lie side by side, by columns.
 constexpr std::int64_t kColumnsWorthPackingA = 4 * kTileColumns;
+
+// Of lines that lie side by side: few enough that where their stride is a power of two, what is
+// read stays in the cache until the neighbours have read their part of it.
+constexpr std::int64_t kUnitsPackedAtATime = 16;
 
 // Memory that products of one thread use again and again.
 class Workspace {
@@ -69,9 +74,13 @@ class LeftBlock {
     along_ = kTileRows;
     group_ = kTileRows * depth_;
     Unit* packed = memory_.units(groups * group_);
-    for (std::int64_t g = 0; g < groups; ++g)
-      pack_units(kernel_, block.from(g * kTileRows, 0), std::min(kTileRows, rows - g * kTileRows),
-                 k, kTileRows, packed + g * group_);
+    // Lines that lie side by side share cache lines, so all take a few units before any takes more.
+    const std::int64_t step = block.k_stride == 1 ? k : kUnitsPackedAtATime * per_unit;
+    for (std::int64_t at = 0; at < k; at += step)
+      for (std::int64_t g = 0; g < groups; ++g)
+        pack_units(kernel_, block.from(g * kTileRows, at),
+                   std::min(kTileRows, rows - g * kTileRows), std::min(step, k - at), kTileRows,
+                   packed + g * group_ + at / per_unit * kTileRows);
     first_ = packed;
   }
 
@@ -169,6 +178,23 @@ class Destination {
   float alpha_, beta_;
 };
 
+// c [rows, columns] = sums + beta * c, rounded.
+PHALANX_VECTORIZED void round_tile(const Tile& sums, float beta, c10::BFloat16* c,
+                                   std::int64_t c_row) {
+  for (std::int64_t i = 0; i < sums.rows; ++i) {
+    const float* from = sums.c + i * sums.c_row;
+    c10::BFloat16* to = c + i * c_row;
+    if (beta == 0) {
+#pragma omp simd
+      for (std::int64_t j = 0; j < sums.columns; ++j) to[j] = rounded<c10::BFloat16>(from[j]);
+    } else {
+#pragma omp simd
+      for (std::int64_t j = 0; j < sums.columns; ++j)
+        to[j] = rounded<c10::BFloat16>(from[j] + beta * wide(to[j]));
+    }
+  }
+}
+
 // A c of bf16 is rounded once, when its sums in fp32 are complete.
 template <>
 class Destination<c10::BFloat16> {
@@ -191,19 +217,11 @@ class Destination<c10::BFloat16> {
     tile.alpha = alpha_;
     tile.beta = block == 0 ? 0 : 1;
     kernel.tile(tile);
-    if (block == blocks_ - 1) round(tile, c_.data + row * c_.stride + column);
+    if (block == blocks_ - 1)
+      round_tile(tile, beta_, c_.data + row * c_.stride + column, c_.stride);
   }
 
  private:
-  void round(const Tile& tile, c10::BFloat16* c) const {
-    for (std::int64_t i = 0; i < tile.rows; ++i)
-      for (std::int64_t j = 0; j < tile.columns; ++j) {
-        const float sum = tile.c[i * tile.c_row + j];
-        auto& to = c[i * c_.stride + j];
-        to = beta_ == 0 ? sum : sum + beta_ * static_cast<float>(to);
-      }
-  }
-
   Matrix<c10::BFloat16> c_;
   float alpha_, beta_;
   Range rows_;

@@ -1,0 +1,35 @@
+#include "parallel/context_attention.h"
+
+#include "parallel/ring_attention.h"
+#include "parallel/ulysses_attention.h"
+
+namespace phalanx::parallel {
+
+at::Tensor ContextAttention::forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                     Saved& saved) const {
+  if (groups_.context && groups_.exchange == ContextExchange::kHeads) {
+    auto attended = ulysses_attention(*groups_.context, q, k, v, heads_);
+    for (const auto& tensor :
+         {attended.projected, attended.whole.out, attended.whole.log_sum_exp})
+      saved.push_back(tensor);
+    return attended.out;
+  }
+  auto attended = groups_.context ? ring_attention(*groups_.context, q, k, v, heads_)
+                                  : kernels::attention(q, k, v, heads_);
+  saved.push_back(attended.log_sum_exp);
+  return attended.out;
+}
+
+void ContextAttention::backward(const at::Tensor& dout, at::Tensor& q, at::Tensor& k, at::Tensor& v,
+                                const at::Tensor& out, Saved& saved, std::size_t first) const {
+  if (groups_.context && groups_.exchange == ContextExchange::kHeads) {
+    UlyssesAttention forward{out, saved[first], {saved[first + 1], saved[first + 2]}, {}};
+    ulysses_attention_backward(*groups_.context, dout, q, k, v, forward, heads_);
+  } else if (groups_.context) {
+    ring_attention_backward(*groups_.context, dout, q, k, v, {out, saved[first]}, heads_);
+  } else {
+    kernels::attention_backward(dout, q, k, v, {out, saved[first]}, heads_);
+  }
+}
+
+}  // namespace phalanx::parallel

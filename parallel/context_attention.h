@@ -1,0 +1,29 @@
+#pragma once
+
+#include "kernels/attention.h"
+#include "parallel/axis_groups.h"
+#include "parallel/block.h"
+
+namespace phalanx::parallel {
+
+// Causal attention (kernels/attention.h) over sequences that context ranks divide in the zigzag
+// split (layout/zigzag.h), in the way that the job has chosen; with one rank kernels::attention.
+// Throws CommError.
+class ContextAttention {
+ public:
+  ContextAttention(const AxisGroups& groups, kernels::HeadCounts heads)
+      : groups_(groups), heads_(heads) {}
+
+  // What every query sees: of q's shape. Appends what the way back needs to `saved`.
+  at::Tensor forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                     Saved& saved) const;
+  // q, k and v become their gradients. `out` is forward's, and what it appended begins at `first`.
+  void backward(const at::Tensor& dout, at::Tensor& q, at::Tensor& k, at::Tensor& v,
+                const at::Tensor& out, Saved& saved, std::size_t first) const;
+
+ private:
+  AxisGroups groups_;
+  kernels::HeadCounts heads_;
+};
+
+}  // namespace phalanx::parallel
