@@ -10,7 +10,8 @@ namespace phalanx::launcher {
 std::vector<Subcommand> all_commands();
 
 // The same by file, each named after what it is about: <name>_commands.cc.
-std::vector<Subcommand> job_commands();     // run, validate
+std::vector<Subcommand> job_commands();  // run, validate
+std::vector<Subcommand> plan_commands();
 std::vector<Subcommand> status_commands();  // status, cancel
 std::vector<Subcommand> trace_commands();   // trace
 std::vector<Subcommand> ckpt_commands();    // ckpt ls, ckpt inspect, ckpt verify
