@@ -34,8 +34,7 @@ std::uint64_t registered_bytes(const config::Job& job) {
       std::int64_t bytes = 0;
       const int rank = partition.mesh.rank({pipeline, 0, 0, tensor});
       for (const auto& bucket : buckets(job.model, partition, rank, kBucketBytes))
-        if (!bucket.gradients_in_runs)
-          bytes += bucket.flat.elements * wire_bytes(bucket, each);
+        if (!bucket.gradients_in_runs) bytes += bucket.flat.elements * wire_bytes(bucket, each);
       most = std::max(most, bytes);
     }
   return static_cast<std::uint64_t>(most) + kGroupMemory + axes_memory(sizes);

@@ -44,7 +44,8 @@ std::int64_t arriving(const Bucket& bucket, layout::ElementBytes each) {
 
 // It is added in the type of the slice, one bucket at a time.
 std::int64_t widened(const Bucket& bucket, layout::ElementBytes each) {
-  return bucket.sharded && layout::wire_bytes(bucket, each) < each.sums ? bucket.slice() * each.sums : 0;
+  return bucket.sharded && layout::wire_bytes(bucket, each) < each.sums ? bucket.slice() * each.sums
+                                                                        : 0;
 }
 
 // Bytes of a rank that come and go with its operations, by chunk.

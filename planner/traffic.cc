@@ -47,7 +47,8 @@ std::int64_t on_tensor_axis(const config::Job& job, const layout::StageLayers& l
 std::int64_t among_replicas(const layout::Bucket& bucket, layout::ElementBytes each,
                             std::int64_t gathers, std::int64_t reduces) {
   const auto replicas = std::ssize(bucket.replicas);
-  const auto gradients = of_gather(bucket.flat.elements * layout::wire_bytes(bucket, each), replicas);
+  const auto gradients =
+      of_gather(bucket.flat.elements * layout::wire_bytes(bucket, each), replicas);
   if (!bucket.sharded) return 2 * gradients;
   return (bucket.gradients_in_runs ? reduces : 1) * gradients +
          (bucket.parameters_in_runs ? gathers : 1) *

@@ -27,8 +27,8 @@ struct Options {
 // The keys of a layout written as "data=2,tensor=2", of which those left out switch their axis off.
 std::vector<std::string> keys_of(const std::string& layout) {
   std::vector<std::string> keys = {
-      "parallel.data=1",      "parallel.tensor=1",       "parallel.pipeline=1",
-      "parallel.context=1",   "parallel.expert=1",       "parallel.zero_stage=0",
+      "parallel.data=1",        "parallel.tensor=1",         "parallel.pipeline=1",
+      "parallel.context=1",     "parallel.expert=1",         "parallel.zero_stage=0",
       "parallel.schedule=1f1b", "parallel.virtual_stages=1", "parallel.recompute=none"};
   std::stringstream parts(layout);
   for (std::string part; std::getline(parts, part, ',');) keys.push_back("parallel." + part);
@@ -46,11 +46,13 @@ config::Job resolved(const Options& options, const std::vector<std::string>& mor
 // The same job in the other layout, on as many ranks as that has.
 config::Job against(const Options& options) {
   auto keys = keys_of(options.against);
-  const auto& parallel = config::load_job(options.job, [&] {
-                           auto all = options.overrides;
-                           all.insert(all.end(), keys.begin(), keys.end());
-                           return all;
-                         }()).job.parallel;
+  const auto& parallel = config::load_job(options.job,
+                                          [&] {
+                                            auto all = options.overrides;
+                                            all.insert(all.end(), keys.begin(), keys.end());
+                                            return all;
+                                          }())
+                             .job.parallel;
   keys.push_back(fmt::format("launch.ranks_per_node={}", parallel.data * parallel.tensor *
                                                              parallel.pipeline * parallel.context));
   keys.push_back("launch.emulate_nodes=1");
@@ -89,8 +91,7 @@ int parity(const Options& options, const Printer& printer) {
 
   const auto first = first_difference(result, tolerance);
   const auto layouts = fmt::format("{}, against {}", describe_layout(job), describe_layout(other));
-  printer.print(parity_json(result, tolerance),
-                layouts + '\n' + parity_text(result, tolerance));
+  printer.print(parity_json(result, tolerance), layouts + '\n' + parity_text(result, tolerance));
   if (first.empty()) return 0;
   throw DiffersError(layouts + ": what differs first is " + first,
                      "--precision=fp64 tells rounding from a mistake; --json shows every tensor");
@@ -104,10 +105,9 @@ std::vector<Subcommand> parity_commands() {
       {.name = "parity",
        .group = "Training",
        .summary = "Prove that a job's layout computes what another one does",
-       .details =
-           "Trains the job's model for a few steps in both layouts from the same start and "
-           "compares, tensor by tensor, the gradients of the first step, then losses and "
-           "gradient norms. All ranks are threads of one process on this host.",
+       .details = "Trains the job's model for a few steps in both layouts from the same start and "
+                  "compares, tensor by tensor, the gradients of the first step, then losses and "
+                  "gradient norms. All ranks are threads of one process on this host.",
        .options = {{"JOB", "", "The job file", &options->job, true},
                    {"--against", "LAYOUT",
                     "The other layout, as keys of `parallel`: data=2,tensor=2; what is left out is "

@@ -29,7 +29,8 @@ ParityTolerance parity_tolerance(const std::string& precision) {
   return *found;
 }
 
-std::string first_difference(const protocol::ParityResult& result, const ParityTolerance& tolerance) {
+std::string first_difference(const protocol::ParityResult& result,
+                             const ParityTolerance& tolerance) {
   // A number that is none is no equal either.
   const auto differs = [](double difference, double most) { return !(difference <= most); };
   for (const auto& tensor : result.gradients())
@@ -52,9 +53,12 @@ nlohmann::ordered_json parity_json(const protocol::ParityResult& result,
                                    const ParityTolerance& tolerance) {
   using Json = nlohmann::ordered_json;
   const auto first = first_difference(result, tolerance);
-  Json json = {{"precision", tolerance.precision}, {"gradient_tolerance", tolerance.gradient},
-               {"step_tolerance", tolerance.step}, {"equal", first.empty()},
-               {"first_difference", first},        {"gradients", Json::array()},
+  Json json = {{"precision", tolerance.precision},
+               {"gradient_tolerance", tolerance.gradient},
+               {"step_tolerance", tolerance.step},
+               {"equal", first.empty()},
+               {"first_difference", first},
+               {"gradients", Json::array()},
                {"steps", Json::array()}};
   for (const auto& tensor : result.gradients())
     json["gradients"].push_back({{"tensor", tensor.name()}, {"difference", tensor.difference()}});
@@ -77,8 +81,8 @@ std::string parity_text(const protocol::ParityResult& result, const ParityTolera
       "{}, gradients of {} tensors in the first step: largest difference {:.2g} of {:.2g} "
       "allowed ({})\nlosses and gradient norms of {} steps: largest difference {:.2g} of {:.2g} "
       "allowed",
-      tolerance.precision, result.gradients_size(), worst->difference(),
-      tolerance.gradient, worst->name(), result.steps_size(), steps, tolerance.step);
+      tolerance.precision, result.gradients_size(), worst->difference(), tolerance.gradient,
+      worst->name(), result.steps_size(), steps, tolerance.step);
 }
 
 }  // namespace phalanx::launcher

@@ -26,9 +26,9 @@ TEST(Parity, ShowsThatALayoutComputesWhatOneRankDoes) {
 TEST(Parity, ComparesAnyTwoLayoutsInAnyPrecision) {
   const Workshop workshop;
   for (const auto* precision : {"fp32", "bf16"}) {
-    const auto outcome = workshop.phalanx(
-        {"parity", workshop.job(), "--parallel.zero_stage=3", "--against=data=2,context=2",
-         std::string("--precision=") + precision, "--steps=2"});
+    const auto outcome = workshop.phalanx({"parity", workshop.job(), "--parallel.zero_stage=3",
+                                           "--against=data=2,context=2",
+                                           std::string("--precision=") + precision, "--steps=2"});
     EXPECT_EQ(outcome.code, 0) << outcome.errors;
     EXPECT_THAT(outcome.output, HasSubstr("data 4, ZeRO-3, against data 2 x context 2"));
   }
@@ -41,7 +41,7 @@ TEST(Parity, RefusesALayoutThatCannotBeAndOneThatIsMisspelt) {
   EXPECT_THAT(outcome.errors, HasSubstr("parallel.tensor"));
   outcome = workshop.phalanx({"parity", workshop.job(), "--against=tensr=2"});
   EXPECT_EQ(outcome.code, 2);
-  EXPECT_THAT(outcome.errors, HasSubstr("did you mean `tensor`"));
+  EXPECT_THAT(outcome.errors, HasSubstr("did you mean `--parallel.tensor`"));
 }
 
 }  // namespace
