@@ -9,6 +9,7 @@ namespace {
 struct Sizes {
   std::int64_t width, own, all;  // of a token; own tokens; all tokens
   std::int64_t head_width, heads, kv_heads, ffn;
+  std::int64_t exchange;  // ranks
   bool apart;  // own tokens and all tokens are different memory
 
   Sizes(const config::Model& model, const MicroBatchShape& shape)
@@ -19,6 +20,7 @@ struct Sizes {
         heads(model.heads / shape.tensor_ranks),
         kv_heads(std::max<std::int64_t>(1, model.kv_heads / shape.tensor_ranks)),
         ffn(model.ffn_width / shape.tensor_ranks),
+        exchange(shape.exchange_ranks),
         apart(shape.tensor_ranks > 1) {}
 };
 
@@ -42,7 +44,12 @@ BlockMemory then(std::int64_t values) { return {{}, {values}}; }
 // Queries, keys and values side by side, what came of them, and a number a query.
 BlockMemory heads(const Sizes& s) {
   const auto projected = s.all * (s.heads + 2 * s.kv_heads) * s.head_width;
-  return both({projected + s.all * s.heads * s.head_width, s.all * s.heads});
+  const auto attended = s.all * s.heads * s.head_width;
+  const auto kept = both({projected + attended, s.all * s.heads});
+  if (s.exchange == 1) return kept;
+  // Of a share of the heads, the whole sequence once more.
+  const auto kv_heads = std::max<std::int64_t>(1, s.kv_heads / s.exchange);
+  return kept + both({s.all * (s.heads + 2 * kv_heads * s.exchange) * s.head_width + attended});
 }
 
 // The gradient of the output, of all tokens, which the row linear's weight is multiplied with.
@@ -102,6 +109,8 @@ BlockMemory block_memory(const config::Model& model, BlockKind kind, const Micro
   const Sizes sizes(model, shape);
   auto memory = model.preset == "gpt2" ? gpt2(kind, sizes) : llama(kind, sizes);
   if (kind == BlockKind::kHead) memory = memory + then(logits(model, shape));
+  if (kind == BlockKind::kAttention && shape.attention_recomputed)
+    memory.after_forward = {sizes.own * sizes.width};
   return memory;
 }
 

@@ -14,6 +14,10 @@ namespace phalanx::layout {
 struct MicroBatchShape {
   std::int64_t sequences = 1, length = 1;
   std::int64_t tensor_ranks = 1, tensor_rank = 0;
+  // Context ranks that exchange heads for whole sequences (parallel/ulysses_attention.h).
+  std::int64_t exchange_ranks = 1;
+  // Attention keeps its input alone until its backward pass (parallel/recomputed_block.h).
+  bool attention_recomputed = false;
 
   std::int64_t all_tokens() const { return sequences * length; }
   std::int64_t own_tokens() const { return all_tokens() / tensor_ranks; }

@@ -53,6 +53,15 @@ std::vector<layout::StageMemory> stage_memories(const config::Job& job, const Pl
   return memories;
 }
 
+// One block's attention, while its backward pass has computed it again.
+std::int64_t attention_again(const config::Job& job, const StepShape& step) {
+  if (!step.micro_batch.attention_recomputed) return 0;
+  const auto block =
+      layout::block_memory(job.model, layout::BlockKind::kAttention, step.micro_batch);
+  const auto each = layout::element_bytes(job);
+  return block.after_backward_input.bytes(each) - block.after_forward.bytes(each);
+}
+
 RankClass rank_class(const config::Job& job, const Plan& plan, int pipeline,
                      const std::vector<int>& tensor) {
   const auto& sizes = plan.partition.mesh.sizes();
@@ -84,7 +93,8 @@ Plan plan(const config::Job& job) {
         layout::peak_activations(plan.schedule, stage_memories(job, plan, places.front()));
     for (int pipeline = 0; pipeline < sizes.pipeline; ++pipeline) {
       plan.classes.push_back(rank_class(job, plan, pipeline, places));
-      plan.classes.back().memory.activations = peaks[static_cast<std::size_t>(pipeline)];
+      plan.classes.back().memory.activations =
+          peaks[static_cast<std::size_t>(pipeline)] + attention_again(job, plan.step);
     }
   }
   std::ranges::sort(plan.classes, {}, &RankClass::first_rank);

@@ -15,6 +15,8 @@ StepShape step_shape(const config::Job& job, const layout::MeshSizes& mesh) {
   StepShape shape;
   shape.micro_batches = static_cast<int>(divide_up(sequences, job.train.micro_batch));
   shape.micro_batch = {std::min(sequences, job.train.micro_batch), length, mesh.tensor, 0};
+  if (job.parallel.context_attention == "ulysses") shape.micro_batch.exchange_ranks = mesh.context;
+  shape.micro_batch.attention_recomputed = job.parallel.recompute == "selective";
   shape.tokens = sequences * length;
   return shape;
 }

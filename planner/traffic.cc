@@ -43,6 +43,27 @@ std::int64_t on_tensor_axis(const config::Job& job, const layout::StageLayers& l
   return bytes + moves * of_gather(shape.tokens * job.model.width * each.values, ranks);
 }
 
+// A layer's attention: keys and values go around the ring, and once more with their gradients behind
+// them (parallel/ring_attention.h), or heads are exchanged for sequence and back
+// (parallel/ulysses_attention.h).
+std::int64_t on_context_axis(const config::Job& job, const layout::StageLayers& layers,
+                             bool recomputed, const StepShape& shape, std::int64_t ranks) {
+  const auto& model = job.model;
+  const auto each = layout::element_bytes(job);
+  const auto tensor_ranks = shape.micro_batch.tensor_ranks;
+  const auto heads = model.heads / tensor_ranks;
+  const auto kv_heads = std::max<std::int64_t>(1, model.kv_heads / tensor_ranks);
+  const auto head = shape.tokens * (model.width / model.heads);  // elements, of all tokens
+  std::int64_t forward = 2 * kv_heads * head * each.values;
+  std::int64_t backward = forward + 2 * kv_heads * head * each.sums;
+  if (shape.micro_batch.exchange_ranks > 1) {
+    const auto share = 2 * heads / ranks + 2 * std::max<std::int64_t>(1, kv_heads / ranks);
+    forward = backward = share * head * each.values;
+  }
+  const bool again = recomputed || shape.micro_batch.attention_recomputed;
+  return (layers.last - layers.first) * (ranks - 1) * ((again ? 2 : 1) * forward + backward);
+}
+
 // Of a bucket among its replicas, with as many gathers and reduces as its chunk has.
 std::int64_t among_replicas(const layout::Bucket& bucket, layout::ElementBytes each,
                             std::int64_t gathers, std::int64_t reduces) {
@@ -68,6 +89,8 @@ Traffic traffic(const config::Job& job, const layout::Partition& partition,
     const int stage = schedule.stage(pipeline_rank, chunk);
     const auto s = static_cast<std::size_t>(stage);
     sent.tensor += on_tensor_axis(job, partition.stages[s], schedule.recomputed[s], shape);
+    sent.context += on_context_axis(job, partition.stages[s], schedule.recomputed[s], shape,
+                                    partition.mesh.sizes().context);
     const bool to_next = stage + 1 < schedule.stages() && schedule.crosses(pipeline_rank, chunk, 1);
     const bool to_previous = stage > 0 && schedule.crosses(pipeline_rank, chunk, -1);
     sent.pipeline += boundary * (int{to_next} + int{to_previous});

@@ -15,12 +15,13 @@ namespace phalanx::planner {
 // that. Without validation and the few numbers of the commit point.
 struct Traffic {
   std::int64_t tensor = 0;    // tokens' vectors into and out of the matrices; the loss
+  std::int64_t context = 0;   // keys and values, or heads for sequence; their gradients
   std::int64_t pipeline = 0;  // activations and gradients to neighbouring stages
   // Sums of gradients and gathers of parameters, among all that hold the same: ranks of data and
   // context, for vectors those of tensor too, for a tied embedding both ends of the pipeline.
   std::int64_t data = 0;
 
-  std::int64_t total() const { return tensor + pipeline + data; }
+  std::int64_t total() const { return tensor + context + pipeline + data; }
 };
 
 // Of the rank that holds `buckets` and has list `pipeline_rank` of the step's schedule.

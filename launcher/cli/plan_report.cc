@@ -182,9 +182,9 @@ std::string memory_text(const Plan& plan) {
 }
 
 std::string traffic_text(const Plan& plan) {
-  std::vector<std::vector<std::string>> rows{{"", "tensor", "pipeline", "data", "in all"}};
+  std::vector<std::vector<std::string>> rows{{"", "tensor", "context", "pipeline", "data", "in all"}};
   for (const auto& each : plan.classes)
-    rows.push_back({place_text(plan, each), bytes_text(each.sent.tensor),
+    rows.push_back({place_text(plan, each), bytes_text(each.sent.tensor), bytes_text(each.sent.context),
                     bytes_text(each.sent.pipeline), bytes_text(each.sent.data),
                     bytes_text(each.sent.total())});
   return "sent by a rank in a step, along:\n" + table(rows);
@@ -227,6 +227,7 @@ Json class_json(const RankClass& of) {
             {"total", of.memory.total()}}},
           {"sent_bytes_per_step",
            {{"tensor", of.sent.tensor},
+            {"context", of.sent.context},
             {"pipeline", of.sent.pipeline},
             {"data", of.sent.data},
             {"total", of.sent.total()}}}};

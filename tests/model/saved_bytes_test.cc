@@ -118,7 +118,7 @@ TEST_P(SavedBytes, AreWhatTheLayoutDeclares) {
   if (ranks == 1) return expect_what_is_declared(0, {});
   on_ranks(std::vector<int>(static_cast<std::size_t>(ranks), 0), 16 << 20,
            [&](const std::shared_ptr<comm::Group>& group) {
-             expect_what_is_declared(group->rank(), {group, nullptr, nullptr});
+             expect_what_is_declared(group->rank(), {group, nullptr, nullptr, {}});
            });
 }
 

@@ -106,7 +106,7 @@ class PlannedMemory : public testing::TestWithParam<Case> {
     std::int64_t bytes = 0;
     for (const auto& [bucket, group] : groups.buckets)
       if (group && !bucket.gradients_in_runs)
-        bytes += bucket.flat.elements * layout::element_bytes(job_).wire;
+        bytes += bucket.flat.elements * layout::wire_bytes(bucket, layout::element_bytes(job_));
     return bytes;
   }
 
