@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "launcher/error.h"
 #include "layout/layout_error.h"
 #include "tests/cli/command_output.h"
 #include "tests/data/temporary_folder.h"
@@ -74,6 +75,12 @@ TEST_F(PlanCommand, DrawsTheSchedule) {
 TEST_F(PlanCommand, RefusesALayoutThatCannotBeAndNamesTheNearest) {
   EXPECT_THAT(error_of<layout::LayoutError>({"plan", job_, "--parallel.tensor=3"}),
               AllOf(HasSubstr("parallel.tensor 3"), HasSubstr("would fit")));
+}
+
+TEST_F(PlanCommand, RefusesExpertsRatherThanLeaveThemOut) {
+  EXPECT_THAT(error_of<RefusedError>({"plan", job_, "--model.preset=mixtral", "--model.experts=4",
+                                      "--model.experts_per_token=2"}),
+              HasSubstr("found mixtral"));
 }
 
 TEST_F(PlanCommand, SaysNoMoreForManyRanksThanForFew) {
