@@ -35,6 +35,15 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
+// A rank of a job.
+struct Rank {
+  int rank;
+  ModelState& state;
+  const MeshGroups& groups;
+  const TrainingData& data;
+  Stepper& stepper;
+};
+
 // A small job on real text, its ranks threads that share a node.
 class SmallJob : public testing::Test {
  protected:
@@ -42,13 +51,6 @@ class SmallJob : public testing::Test {
   ~SmallJob() override;
 
   // On every rank of the job.
-  struct Rank {
-    int rank;
-    ModelState& state;
-    const MeshGroups& groups;
-    const TrainingData& data;
-    Stepper& stepper;
-  };
   void on_ranks(const std::function<void(Rank&)>& body);
   // What a test does to a job behind its back; nothing by itself. Called by the threads of all
   // ranks.

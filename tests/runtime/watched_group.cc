@@ -109,7 +109,7 @@ class WatchedGroup final : public comm::Group {
                   [kept = std::move(held_)] { /* until it has left */ });
     }
     held_ = copy(data);
-    return {};
+    return then({}, nullptr);
   }
   Work receive(Buffer data, int peer) override {
     return changed(begins(Operation::kReceive, data), {}, data,
