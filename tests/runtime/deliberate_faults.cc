@@ -13,9 +13,9 @@ using config::Job;
 // What arrives instead.
 void nothing(Arrived a) { std::ranges::copy(a.before, a.result.begin()); }
 void own_part(Arrived a) {
-  std::ranges::copy(a.data.subspan(static_cast<std::size_t>(a.rank) * a.result.size(),
-                                   a.result.size()),
-                    a.result.begin());
+  std::ranges::copy(
+      a.data.subspan(static_cast<std::size_t>(a.rank) * a.result.size(), a.result.size()),
+      a.result.begin());
 }
 void twice(Arrived a) {
   for (auto& x : a.result) x *= 2;
@@ -36,11 +36,17 @@ std::shared_ptr<const Fault> going_wrong(Fault fault) {
 }
 
 template <int ranks>
-void data(Job& job) { job.parallel.data = ranks; }
+void data(Job& job) {
+  job.parallel.data = ranks;
+}
 template <int ranks, int stage>
-void zero(Job& job) { job.parallel.data = ranks, job.parallel.zero_stage = stage; }
+void zero(Job& job) {
+  job.parallel.data = ranks, job.parallel.zero_stage = stage;
+}
 template <int ranks>
-void tensor(Job& job) { job.parallel.tensor = ranks; }
+void tensor(Job& job) {
+  job.parallel.tensor = ranks;
+}
 void pipeline(Job& job) { job.parallel.pipeline = 2; }
 void gpipe(Job& job) { job.parallel.pipeline = 2, job.parallel.schedule = "gpipe"; }
 void zb_v(Job& job) {
@@ -52,14 +58,18 @@ void tied(Job& job) {
   job.model.kv_heads = job.model.heads;
 }
 template <int ranks>
-void ring(Job& job) { job.parallel.context = ranks; }
+void ring(Job& job) {
+  job.parallel.context = ranks;
+}
 void ulysses(Job& job) { job.parallel.context = 2, job.parallel.context_attention = "ulysses"; }
 void one_key_head(Job& job) { job.parallel.tensor = 2, job.model.kv_heads = 1; }
 
 // Of a sum over the replicas of a bucket with `tensor`.
 std::shared_ptr<const Fault> sum(std::string tensor, std::function<void(Arrived)> result,
                                  int rank = -1) {
-  return going_wrong({.axis = Axis::kReplicas, .rank = rank, .tensor = std::move(tensor),
+  return going_wrong({.axis = Axis::kReplicas,
+                      .rank = rank,
+                      .tensor = std::move(tensor),
                       .result = std::move(result)});
 }
 std::shared_ptr<const Fault> every(Axis axis, Operation operation,
@@ -68,8 +78,12 @@ std::shared_ptr<const Fault> every(Axis axis, Operation operation,
 }
 std::shared_ptr<const Fault> one(Axis axis, Operation operation, int call,
                                  std::function<void(Arrived)> result, int rank = -1) {
-  return going_wrong({.axis = axis, .operation = operation, .first = call, .last = call,
-                      .rank = rank, .result = std::move(result)});
+  return going_wrong({.axis = axis,
+                      .operation = operation,
+                      .first = call,
+                      .last = call,
+                      .rank = rank,
+                      .result = std::move(result)});
 }
 
 const std::string kEmbedding = "embedding.weight", kNorm = "layers.0.attention_norm.weight",
@@ -94,17 +108,24 @@ std::vector<DeliberateFault> faults_of_sums() {
       {"a tied embedding's gradient is not summed over stages", kEmbedding, tied,
        sum(kEmbedding, nothing)},
       {"a rank's gradients are missing in the norm", "norm of step 1", zero<3, 1>,
-       going_wrong({.axis = Axis::kWorld, .last = 3, .rank = 1,
+       going_wrong({.axis = Axis::kWorld,
+                    .last = 3,
+                    .rank = 1,
                     .contribution = [](auto sums) { sums[2] = 0; }})},
       {"a rank's loss is missing", "loss of step 1", data<2>,
-       going_wrong({.axis = Axis::kWorld, .last = 0, .rank = 1,
+       going_wrong({.axis = Axis::kWorld,
+                    .last = 0,
+                    .rank = 1,
                     .contribution = [](auto sums) { sums[0] = 0; }})},
       {"a rank's tokens are missing", "loss of step 1", data<2>,
-       going_wrong({.axis = Axis::kWorld, .last = 0, .rank = 1,
+       going_wrong({.axis = Axis::kWorld,
+                    .last = 0,
+                    .rank = 1,
                     .contribution = [](auto sums) { sums[1] = 0; }})},
       {"a rank is missing in the validation", "validation", data<2>,
-       going_wrong({.axis = Axis::kWorld, .first = 4, .rank = 1,
-                    .contribution = [](auto sums) { std::ranges::fill(sums, 0); }})}};
+       going_wrong({.axis = Axis::kWorld, .first = 4, .rank = 1, .contribution = [](auto sums) {
+                      std::ranges::fill(sums, 0);
+                    }})}};
 }
 
 std::vector<DeliberateFault> faults_of_sharding() {
@@ -123,37 +144,44 @@ std::vector<DeliberateFault> faults_of_sharding() {
 }
 
 std::vector<DeliberateFault> faults_of_axes() {
-  return {
-      {"tokens gathered by tensor ranks change places", kEmbedding, tensor<2>,
-       every(Axis::kTensor, Operation::kAllGather, rotated)},
-      {"a tensor rank gathers its own tokens only", kEmbedding, tensor<4>,
-       one(Axis::kTensor, Operation::kAllGather, 3, last_slice_zeroed, 1)},
-      {"reduce-scatter of tensor ranks without the sum", kEmbedding, tensor<2>,
-       every(Axis::kTensor, Operation::kReduceScatter, own_part)},
-      {"tensor ranks do not agree on the largest logits", kEmbedding, tensor<2>,
-       one(Axis::kTensor, Operation::kAllReduce, 0, nothing)},
-      {"cross-entropy without the sums of the other tensor ranks", kEmbedding, tensor<2>,
-       one(Axis::kTensor, Operation::kAllReduce, 1, nothing)},
-      {"micro-batches' activations change places", kEmbedding, gpipe,
-       going_wrong({.axis = Axis::kPipeline, .operation = Operation::kSend, .first = 0, .last = 0,
-                    .rank = 0, .swapped = true})},
-      {"a stage gets one micro-batch's activations twice", kEmbedding, pipeline,
-       one(Axis::kPipeline, Operation::kReceive, 1, first_again, 1)},
-      {"a stage's gradient is lost", kEmbedding, pipeline,
-       one(Axis::kPipeline, Operation::kReceive, 1, zeros, 0)},
-      {"a gradient in the V of zb_v is lost", kEmbedding, zb_v,
-       one(Axis::kPipeline, Operation::kReceive, 4, zeros, 0)},
-      {"steps of the ring change places", kEmbedding, ring<3>,
-       going_wrong({.axis = Axis::kContext, .operation = Operation::kSend, .first = 0, .last = 0,
-                    .rank = 0, .swapped = true})},
-      // Of the last layer, the first to go back: two hops of keys and values for each of the four
-      // layers forward and of its own, then its gradients'.
-      {"gradients of keys lose a hop of the ring", kEmbedding, ring<3>,
-       one(Axis::kContext, Operation::kReceive, 11, zeros, 0)},
-      {"heads come from the wrong ranks", kEmbedding, ulysses,
-       every(Axis::kContext, Operation::kAllToAll, rotated)},
-      {"gradients of heads are lost on their way back", kEmbedding, ulysses,
-       one(Axis::kContext, Operation::kAllToAll, 9, zeros, 1)}};
+  return {{"tokens gathered by tensor ranks change places", kEmbedding, tensor<2>,
+           every(Axis::kTensor, Operation::kAllGather, rotated)},
+          {"a tensor rank gathers its own tokens only", kEmbedding, tensor<4>,
+           one(Axis::kTensor, Operation::kAllGather, 3, last_slice_zeroed, 1)},
+          {"reduce-scatter of tensor ranks without the sum", kEmbedding, tensor<2>,
+           every(Axis::kTensor, Operation::kReduceScatter, own_part)},
+          {"tensor ranks do not agree on the largest logits", kEmbedding, tensor<2>,
+           one(Axis::kTensor, Operation::kAllReduce, 0, nothing)},
+          {"cross-entropy without the sums of the other tensor ranks", kEmbedding, tensor<2>,
+           one(Axis::kTensor, Operation::kAllReduce, 1, nothing)},
+          {"micro-batches' activations change places", kEmbedding, gpipe,
+           going_wrong({.axis = Axis::kPipeline,
+                        .operation = Operation::kSend,
+                        .first = 0,
+                        .last = 0,
+                        .rank = 0,
+                        .swapped = true})},
+          {"a stage gets one micro-batch's activations twice", kEmbedding, pipeline,
+           one(Axis::kPipeline, Operation::kReceive, 1, first_again, 1)},
+          {"a stage's gradient is lost", kEmbedding, pipeline,
+           one(Axis::kPipeline, Operation::kReceive, 1, zeros, 0)},
+          {"a gradient in the V of zb_v is lost", kEmbedding, zb_v,
+           one(Axis::kPipeline, Operation::kReceive, 4, zeros, 0)},
+          {"steps of the ring change places", kEmbedding, ring<3>,
+           going_wrong({.axis = Axis::kContext,
+                        .operation = Operation::kSend,
+                        .first = 0,
+                        .last = 0,
+                        .rank = 0,
+                        .swapped = true})},
+          // Of the last layer, the first to go back: two hops of keys and values for each of the
+          // four layers forward and of its own, then its gradients'.
+          {"gradients of keys lose a hop of the ring", kEmbedding, ring<3>,
+           one(Axis::kContext, Operation::kReceive, 11, zeros, 0)},
+          {"heads come from the wrong ranks", kEmbedding, ulysses,
+           every(Axis::kContext, Operation::kAllToAll, rotated)},
+          {"gradients of heads are lost on their way back", kEmbedding, ulysses,
+           one(Axis::kContext, Operation::kAllToAll, 9, zeros, 1)}};
 }
 
 parallel::MicroBatch sequences(const parallel::MicroBatch& batch, std::int64_t count) {

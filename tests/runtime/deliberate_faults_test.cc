@@ -56,8 +56,8 @@ TEST_F(Watched, GroupsChangeNothingByThemselves) {
   const auto plain = outcome();
   EXPECT_TRUE(watched(nullptr) == plain);
   // Nor do they where a fault might come but does not.
-  EXPECT_TRUE(watched(std::make_shared<const Fault>(
-                  Fault{.axis = WatchedAxis::kReplicas, .first = 1 << 30, .result = [](Arrived) {}})) ==
+  EXPECT_TRUE(watched(std::make_shared<const Fault>(Fault{
+                  .axis = WatchedAxis::kReplicas, .first = 1 << 30, .result = [](Arrived) {}})) ==
               plain);
 }
 

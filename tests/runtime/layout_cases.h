@@ -52,8 +52,8 @@ bool is_possible(const LayoutCase& layout, int ranks);
 // Whether a possible case has the pair.
 bool can_meet(const FeaturePair& pair, int ranks);
 
-// At least `count` cases of at most `ranks`, always the same ones, in which every pair that can meet
-// meets: a greedy cover (after Cohen et al. 1997, "The AETG System") repeated until there are
+// At least `count` cases of at most `ranks`, always the same ones, in which every pair that can
+// meet meets: a greedy cover (after Cohen et al. 1997, "The AETG System") repeated until there are
 // enough.
 std::vector<LayoutCase> layout_cases(int ranks, std::size_t count);
 

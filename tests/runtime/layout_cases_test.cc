@@ -30,19 +30,26 @@ std::vector<std::string> apart_on(int ranks) {
 
 // By name, so that no pair is lost without being seen. The heads of this model are four; one of
 // three context ranks, or of two where four tensor ranks have one head each, would have none.
-const std::vector<std::string> kNever{
-    "tensor 4, exchange ulysses",           "context 3, exchange ulysses",
-    "pipeline 1, schedule gpipe",           "pipeline 1, schedule 1f1b",
-    "pipeline 1, schedule interleaved_1f1b", "pipeline 1, schedule zb_h1",
-    "pipeline 1, schedule zb_v",            "pipeline 1, schedule dualpipe_v",
-    "pipeline 2, schedule none",            "pipeline 3, schedule none",
-    "context 1, exchange ring",             "context 1, exchange ulysses",
-    "context 2, exchange none",             "context 3, exchange none",
-    "preset gpt2, kv_heads 2",              "preset gpt2, kv_heads 1"};
+const std::vector<std::string> kNever{"tensor 4, exchange ulysses",
+                                      "context 3, exchange ulysses",
+                                      "pipeline 1, schedule gpipe",
+                                      "pipeline 1, schedule 1f1b",
+                                      "pipeline 1, schedule interleaved_1f1b",
+                                      "pipeline 1, schedule zb_h1",
+                                      "pipeline 1, schedule zb_v",
+                                      "pipeline 1, schedule dualpipe_v",
+                                      "pipeline 2, schedule none",
+                                      "pipeline 3, schedule none",
+                                      "context 1, exchange ring",
+                                      "context 1, exchange ulysses",
+                                      "context 2, exchange none",
+                                      "context 3, exchange none",
+                                      "preset gpt2, kv_heads 2",
+                                      "preset gpt2, kv_heads 1"};
 // As many ranks as 8 are not.
-const std::vector<std::string> kTooMany{"data 3, tensor 4",     "data 3, pipeline 3",
-                                        "data 3, context 3",    "tensor 4, pipeline 3",
-                                        "tensor 4, context 3",  "pipeline 3, context 3"};
+const std::vector<std::string> kTooMany{"data 3, tensor 4",    "data 3, pipeline 3",
+                                        "data 3, context 3",   "tensor 4, pipeline 3",
+                                        "tensor 4, context 3", "pipeline 3, context 3"};
 
 TEST(LayoutCases, LeaveOutOnlyPairsThatNoLayoutAllows) {
   EXPECT_THAT(apart_on(16), testing::UnorderedElementsAreArray(kNever));

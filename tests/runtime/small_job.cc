@@ -58,8 +58,7 @@ SmallJob::SmallJob() {
   folder_ = std::filesystem::temp_directory_path() / ("small_job." + std::to_string(::getpid()));
   std::filesystem::create_directories(folder_);
   std::string text;
-  for (int i = 0; i < 400; ++i)
-    text += "the " + std::to_string(i * i) + "th rank holds the line; ";
+  for (int i = 0; i < 400; ++i) text += "the " + std::to_string(i * i) + "th rank holds the line; ";
   write_file_atomically(folder_ / "text.txt", text);
   data::PrepareOptions options;
   options.inputs = {folder_ / "text.txt"};

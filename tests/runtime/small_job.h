@@ -55,9 +55,9 @@ class SmallJob : public testing::Test {
   // What a test does to a job behind its back; nothing by itself. Called by the threads of all
   // ranks.
   struct Interference {
-    std::function<void(int rank, MeshGroups&)> groups;              // before they are used
-    std::function<void(Rank&, NumberedMicroBatches&)> batches;      // those of first_gradients
-    std::function<void(Rank&, int step)> step;                      // before each, from 0
+    std::function<void(int rank, MeshGroups&)> groups;          // before they are used
+    std::function<void(Rank&, NumberedMicroBatches&)> batches;  // those of first_gradients
+    std::function<void(Rank&, int step)> step;                  // before each, from 0
   };
   Interference interference_;
   // Of one rank and no layout: the reference.

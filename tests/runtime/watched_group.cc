@@ -95,9 +95,8 @@ class WatchedGroup final : public comm::Group {
   }
   Work all_to_all(ConstBuffer data, std::span<const std::size_t> send_counts, Buffer result,
                   std::span<const std::size_t> receive_counts) override {
-    return changed(begins(Operation::kAllToAll, data), data, result, [&] {
-      return group_->all_to_all(data, send_counts, result, receive_counts);
-    });
+    return changed(begins(Operation::kAllToAll, data), data, result,
+                   [&] { return group_->all_to_all(data, send_counts, result, receive_counts); });
   }
   Work send(ConstBuffer data, int peer) override {
     if (!begins(Operation::kSend, data) || !fault().swapped) {
