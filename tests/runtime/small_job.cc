@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 #include <utility>
 
 #include "base/file.h"
@@ -52,7 +51,7 @@ double relative_error(const std::vector<double>& found, const std::vector<double
     norm += expected[i] * expected[i];
   }
   EXPECT_EQ(found.size(), expected.size());
-  return std::sqrt(difference / norm);
+  return difference == 0 ? 0 : std::sqrt(difference / norm);
 }
 
 SmallJob::SmallJob() {
@@ -93,7 +92,8 @@ void SmallJob::on_ranks(const std::function<void(Rank&)>& body) {
                      const TrainingData data(job_);
                      ModelState state(job_, rank);
                      state.initialize();
-                     const auto groups = make_mesh_groups(communicator, state);
+                     auto groups = make_mesh_groups(communicator, state);
+                     if (interference_.groups) interference_.groups(rank, groups);
                      protocol::BlackBox black_box{};
                      PhaseClock phases(black_box);
                      Stepper stepper(job_, state, data, groups, phases);
@@ -103,30 +103,49 @@ void SmallJob::on_ranks(const std::function<void(Rank&)>& body) {
                    });
 }
 
+void SmallJob::add_first_gradients(Rank& self, WholeTensors& whole) {
+  auto batches = self.stepper.next_batches();
+  if (interference_.batches) interference_.batches(self, batches);
+  self.stepper.accumulate_gradients(batches);
+  const std::lock_guard lock(mutex_);
+  collect(self.state, self.stepper.gradients(), whole);
+}
+
+Curve SmallJob::curve_on(Rank& self) {
+  Curve curve;
+  for (int step = 0; step < job_.train.steps; ++step) {
+    if (interference_.step) interference_.step(self, step);
+    const auto outcome = self.stepper.run({});
+    curve.losses.push_back(outcome.loss);
+    curve.norms.push_back(outcome.grad_norm);
+  }
+  curve.validation = self.stepper.validate();
+  return curve;
+}
+
 WholeTensors SmallJob::first_gradients() {
   WholeTensors whole;
-  std::mutex mutex;
-  on_ranks([&](Rank& self) {
-    self.stepper.accumulate_gradients(self.stepper.next_batches());
-    const std::lock_guard lock(mutex);
-    collect(self.state, self.stepper.gradients(), whole);
-  });
+  on_ranks([&](Rank& self) { add_first_gradients(self, whole); });
   return whole;
 }
 
-SmallJob::Curve SmallJob::curve() {
+Curve SmallJob::curve() {
   Curve curve;
   on_ranks([&](Rank& self) {
-    Curve own;
-    for (int step = 0; step < job_.train.steps; ++step) {
-      const auto outcome = self.stepper.run({});
-      own.losses.push_back(outcome.loss);
-      own.norms.push_back(outcome.grad_norm);
-    }
-    own.validation = self.stepper.validate();
-    if (self.rank == 0) curve = own;
+    auto own = curve_on(self);
+    if (self.rank == 0) curve = std::move(own);
   });
   return curve;
+}
+
+Outcome SmallJob::outcome() {
+  Outcome outcome;
+  on_ranks([&](Rank& self) {
+    add_first_gradients(self, outcome.gradients);
+    auto own = curve_on(self);
+    if (self.rank == 0) outcome.curve = std::move(own);
+  });
+  return outcome;
 }
 
 WholeTensors SmallJob::first_gradients_of(const config::Job& job) {
@@ -136,11 +155,18 @@ WholeTensors SmallJob::first_gradients_of(const config::Job& job) {
   return whole;
 }
 
-SmallJob::Curve SmallJob::curve_of(const config::Job& job) {
+Curve SmallJob::curve_of(const config::Job& job) {
   const auto before = std::exchange(job_, job);
   auto curve = this->curve();
   job_ = before;
   return curve;
+}
+
+Outcome SmallJob::outcome_of(const config::Job& job) {
+  const auto before = std::exchange(job_, job);
+  auto outcome = this->outcome();
+  job_ = before;
+  return outcome;
 }
 
 }  // namespace phalanx::runtime
