@@ -2,21 +2,24 @@
 # Installs what Phalanx builds on, and nothing that is there already:
 #   Debian packages (with sudo when not root), and LibTorch from the pinned wheel into .deps/python,
 #   unless PHALANX_LIBTORCH names one. Takes seconds when nothing is missing.
-# Usage: scripts/setup.sh [--benchmarks] [--cuda] [--lint]
+# Usage: scripts/setup.sh [--benchmarks] [--cuda] [--lint] [--reference]
 #   --benchmarks: also what the peers in benchmarks/ need; --cuda: also nvcc, the CUDA runtime and NCCL, from wheels where
-#   there is no toolkit under CUDA_HOME (/usr/local/cuda) or on the PATH; --lint: also what scripts/lint.sh needs
+#   there is no toolkit under CUDA_HOME (/usr/local/cuda) or on the PATH; --lint: also what scripts/lint.sh needs;
+#   --reference: also Hugging Face transformers, which tests/reference compares models with (into .deps/reference)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 benchmarks=no
 cuda=no
 lint=no
+reference=no
 for argument in "$@"; do
   case $argument in
     --benchmarks) benchmarks=yes ;;
     --cuda) cuda=yes ;;
     --lint) lint=yes ;;
-    *) printf 'error: setup: expected --benchmarks, --cuda, --lint or nothing, found %s\n' "$argument" >&2; exit 2 ;;
+    --reference) reference=yes ;;
+    *) printf 'error: setup: expected --benchmarks, --cuda, --lint, --reference or nothing, found %s\n' "$argument" >&2; exit 2 ;;
   esac
 done
 
@@ -80,10 +83,21 @@ else
   fi
 fi
 
-# For `import torch` alone: what it imports, and the CUDA libraries that the loader does not find, each from the wheel
-# that this version of torch asks for.
-python_peers() {
-  local marker=.deps/python/.benchmarks libraries=.deps/python/torch/lib/libtorch_cuda.so library
+# The packages that a list pins, and no others, into a folder; a copy of the list is the marker.
+python_packages() {
+  local list=$1 folder=$2 marker
+  marker=$folder/.$(basename "$(dirname "$list")")
+  cmp -s "$list" "$marker" && return
+  say "installing $list into $folder"
+  DS_BUILD_OPS=0 /usr/bin/python3 -m pip install -q --disable-pip-version-check --no-deps --upgrade \
+    --target "$folder" -r "$list"
+  cp "$list" "$marker"
+}
+
+# For `import torch` alone: the CUDA libraries that the loader does not find, each from the wheel that this version of
+# torch asks for. What it imports is in one of the lists of packages, whose folder is given.
+importable_torch() {
+  local libraries=.deps/python/torch/lib/libtorch_cuda.so library
   local -A wheels=(
     [libcublas.so.13]=nvidia-cublas==13.1.0.3 [libcublasLt.so.13]=nvidia-cublas==13.1.0.3
     [libcudart.so.13]=nvidia-cuda-runtime==$cudart_version [libcupti.so.13]=nvidia-cuda-cupti==$cupti_version
@@ -93,12 +107,6 @@ python_peers() {
     [libnccl.so.2]=nvidia-nccl-cu13==$nccl_version [libnvJitLink.so.13]=nvidia-nvjitlink==13.0.88
     [libnvshmem_host.so.3]=nvidia-nvshmem-cu13==3.4.5
   )
-  if ! cmp -s benchmarks/requirements.txt $marker; then
-    say "installing benchmarks/requirements.txt into .deps/python"
-    DS_BUILD_OPS=0 /usr/bin/python3 -m pip install -q --disable-pip-version-check --no-deps --upgrade \
-      --target .deps/python -r benchmarks/requirements.txt
-    cp benchmarks/requirements.txt $marker
-  fi
   for _ in 1 2; do  # what a wheel brings may need another
     for library in $(ldd $libraries | awk '/not found/ {print $1}' | sort -u); do
       [ -n "${wheels[$library]:-}" ] || { printf 'error: setup: %s needs %s: no wheel is known for it\n' \
@@ -106,7 +114,7 @@ python_peers() {
       wheel "${wheels[$library]}"
     done
   done
-  PYTHONPATH=.deps/python /usr/bin/python3 -c 'import torch, torch.distributed.run'
+  PYTHONPATH=$1:.deps/python /usr/bin/python3 -c 'import torch, torch.distributed.run'
 }
 
 # What cmake/phalanx_cuda.cmake looks for.
@@ -125,8 +133,15 @@ cuda_wheels() {
 }
 
 [ $cuda = no ] || cuda_wheels
+# The torch of .deps/python also where PHALANX_LIBTORCH names another: Python programs run on this one.
 if [ $benchmarks = yes ]; then
-  wheel "torch==$torch_version"  # also where PHALANX_LIBTORCH names another: the peers run on this one
-  python_peers
+  wheel "torch==$torch_version"
+  python_packages benchmarks/requirements.txt .deps/python
+  importable_torch .deps/python
+fi
+if [ $reference = yes ]; then
+  wheel "torch==$torch_version"
+  python_packages tests/reference/requirements.txt .deps/reference
+  importable_torch .deps/reference
 fi
 say "everything is there"
