@@ -10,7 +10,7 @@ struct Sizes {
   std::int64_t width, own, all;  // of a token; own tokens; all tokens
   std::int64_t head_width, heads, kv_heads, ffn;
   std::int64_t exchange;  // ranks
-  bool apart;  // own tokens and all tokens are different memory
+  bool apart;             // own tokens and all tokens are different memory
 
   Sizes(const config::Model& model, const MicroBatchShape& shape)
       : width(model.width),

@@ -43,8 +43,8 @@ std::int64_t on_tensor_axis(const config::Job& job, const layout::StageLayers& l
   return bytes + moves * of_gather(shape.tokens * job.model.width * each.values, ranks);
 }
 
-// A layer's attention: keys and values go around the ring, and once more with their gradients behind
-// them (parallel/ring_attention.h), or heads are exchanged for sequence and back
+// A layer's attention: keys and values go around the ring, and once more with their gradients
+// behind them (parallel/ring_attention.h), or heads are exchanged for sequence and back
 // (parallel/ulysses_attention.h).
 std::int64_t on_context_axis(const config::Job& job, const layout::StageLayers& layers,
                              bool recomputed, const StepShape& shape, std::int64_t ranks) {

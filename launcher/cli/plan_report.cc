@@ -182,11 +182,12 @@ std::string memory_text(const Plan& plan) {
 }
 
 std::string traffic_text(const Plan& plan) {
-  std::vector<std::vector<std::string>> rows{{"", "tensor", "context", "pipeline", "data", "in all"}};
+  std::vector<std::vector<std::string>> rows{
+      {"", "tensor", "context", "pipeline", "data", "in all"}};
   for (const auto& each : plan.classes)
-    rows.push_back({place_text(plan, each), bytes_text(each.sent.tensor), bytes_text(each.sent.context),
-                    bytes_text(each.sent.pipeline), bytes_text(each.sent.data),
-                    bytes_text(each.sent.total())});
+    rows.push_back({place_text(plan, each), bytes_text(each.sent.tensor),
+                    bytes_text(each.sent.context), bytes_text(each.sent.pipeline),
+                    bytes_text(each.sent.data), bytes_text(each.sent.total())});
   return "sent by a rank in a step, along:\n" + table(rows);
 }
 

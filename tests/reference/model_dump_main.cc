@@ -62,14 +62,14 @@ NamedTensors results(const config::Model& model, const NamedTensors& given) {
 
 int main(int argc, char** argv) {
   if (argc != 4) {
-    fmt::print(stderr, "usage: phalanx-model-dump JOB.yaml GIVEN.safetensors RESULTS.safetensors\n");
+    fmt::print(stderr,
+               "usage: phalanx-model-dump JOB.yaml GIVEN.safetensors RESULTS.safetensors\n");
     return 2;
   }
   try {
     const auto job = phalanx::config::load_job(argv[1]).job;
     const auto given = phalanx::reference::read_safetensors(argv[2]);
-    phalanx::reference::write_safetensors(argv[3],
-                                          phalanx::reference::results(job.model, given));
+    phalanx::reference::write_safetensors(argv[3], phalanx::reference::results(job.model, given));
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());
     return 1;

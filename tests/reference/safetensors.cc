@@ -33,7 +33,8 @@ NamedTensors read_safetensors(const std::filesystem::path& path) {
   std::memcpy(&length, content.data(), sizeof length);
   const auto data = sizeof length + length;
   check(data <= content.size(), "safetensors: the header is cut short: " + path.string());
-  const auto header = nlohmann::json::parse(std::string_view(content).substr(sizeof length, length));
+  const auto header =
+      nlohmann::json::parse(std::string_view(content).substr(sizeof length, length));
 
   NamedTensors tensors;
   for (const auto& [name, entry] : header.items()) {

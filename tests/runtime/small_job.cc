@@ -12,38 +12,6 @@
 #include "tests/parallel/ranks_as_threads.h"
 
 namespace phalanx::runtime {
-namespace {
-
-double element(const at::Tensor& flat, std::int64_t index) {
-  return flat.scalar_type() == at::kDouble ? flat.const_data_ptr<double>()[index]
-                                           : double{flat.const_data_ptr<float>()[index]};
-}
-
-// Adds what this rank alone owns of the gradients.
-void collect(const ModelState& state, const parallel::GradientBuckets& gradients,
-             WholeTensors& whole) {
-  for (const auto& spec : state.specs())
-    whole[spec.name].resize(static_cast<std::size_t>(spec.elements()));
-  for (std::size_t i = 0; i < state.parts().size(); ++i) {
-    const auto& part = state.parts()[i];
-    const auto first = part.index * part.bucket.slice();
-    const auto owned = gradients.owned(i);
-    for (const auto& [region, offset] :
-         layout::regions_between(part.bucket, first, first + part.bucket.slice())) {
-      const auto spec =
-          std::ranges::find(part.bucket.tensors, region.tensor, &layout::TensorSpec::name);
-      const bool matrix = spec->shape.size() > 1;
-      const auto columns = matrix ? region.extent[1] : 1, width = matrix ? spec->shape[1] : 1;
-      const auto begin = region.offset[0] * width + (matrix ? region.offset[1] : 0);
-      for (std::int64_t e = 0; e < region.elements(); ++e)
-        whole[region.tensor][static_cast<std::size_t>(begin + e / columns * width + e % columns)] =
-            element(owned, offset - first + e);
-    }
-  }
-}
-
-}  // namespace
-
 double relative_error(const std::vector<double>& found, const std::vector<double>& expected) {
   double difference = 0, norm = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -108,7 +76,7 @@ void SmallJob::add_first_gradients(Rank& self, WholeTensors& whole) {
   if (interference_.batches) interference_.batches(self, batches);
   self.stepper.accumulate_gradients(batches);
   const std::lock_guard lock(mutex_);
-  collect(self.state, self.stepper.gradients(), whole);
+  add_owned_gradients(self.state, self.stepper.gradients(), whole);
 }
 
 Curve SmallJob::curve_on(Rank& self) {

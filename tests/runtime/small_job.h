@@ -12,11 +12,9 @@
 #include "comm/communicator.h"
 #include "config/job.h"
 #include "runtime/step.h"
+#include "runtime/whole_tensors.h"
 
 namespace phalanx::runtime {
-
-// A tensor of the model, or its gradient, put together from all ranks.
-using WholeTensors = std::map<std::string, std::vector<double>>;
 
 // The norm of the difference over the norm of what is expected; of zeros, 0 if both are.
 double relative_error(const std::vector<double>& found, const std::vector<double>& expected);
