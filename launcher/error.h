@@ -16,4 +16,10 @@ class RefusedError : public Error {
   using Error::Error;
 };
 
+// Two things that were compared differ.
+class DiffersError : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace phalanx::launcher

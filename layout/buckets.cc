@@ -48,21 +48,21 @@ bool holds(const TensorSpec& spec, const config::Model& model, const Partition& 
 std::vector<int> replicas_of(const TensorSpec& spec, const Partition& partition, int rank) {
   const Mesh& mesh = partition.mesh;
   const int shared = holders(spec, mesh.sizes().tensor);
-  const int own = mesh.coordinates(rank).tensor / shared;
-  std::vector<int> pipeline_ranks = {mesh.coordinates(rank).pipeline};
+  const auto at = mesh.coordinates(rank);
+  std::vector<int> pipeline_ranks = {at.pipeline};
   if (spec.tied)
     pipeline_ranks = {partition.map.rank_of(0), partition.map.rank_of(partition.map.stages() - 1)};
+  std::vector<int> away;  // from each rank that shares gradients with this one
+  for (const int pipeline : pipeline_ranks)
+    for (int tensor = at.tensor / shared * shared; tensor < at.tensor / shared * shared + shared;
+         ++tensor)
+      away.push_back(mesh.rank({pipeline, 0, 0, tensor}) -
+                     mesh.rank({at.pipeline, 0, 0, at.tensor}));
   std::vector<int> replicas;
   const Axes sharing = spec.expert < 0 ? kGradientAxes : kExpertGradientAxes;
-  for (const int other : mesh.group(rank, sharing | Axis::kTensor)) {
-    auto at = mesh.coordinates(other);
-    if (at.tensor / shared != own) continue;
-    for (const int pipeline : pipeline_ranks) {
-      at.pipeline = pipeline;
-      replicas.push_back(mesh.rank(at));
-    }
-  }
-  std::ranges::sort(replicas);
+  for (const int other : mesh.group(rank, sharing))
+    for (const int step : away) replicas.push_back(other + step);
+  if (!std::ranges::is_sorted(replicas)) std::ranges::sort(replicas);
   replicas.erase(std::unique(replicas.begin(), replicas.end()), replicas.end());
   return replicas;
 }

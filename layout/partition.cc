@@ -14,8 +14,13 @@ int chunks_of(const config::Job& job, ScheduleKind schedule) {
   return holds_layers_apart(job.parallel) ? static_cast<int>(job.model.layers) + 2 : 1;
 }
 
-// FLOPs of one token forward.
-PartCosts costs_of(const config::Model& model) {
+}  // namespace
+
+double attention_flops(const config::Model& model) {
+  return 2.0 * static_cast<double>(model.width * model.sequence_length);
+}
+
+PartCosts forward_flops(const config::Model& model) {
   PartCosts costs{0, 0, 0};
   for (const auto& spec : tensor_specs(model)) {
     auto flops = 2.0 * static_cast<double>(spec.elements());
@@ -24,12 +29,9 @@ PartCosts costs_of(const config::Model& model) {
     if (spec.layer == 0) costs.layer += flops;
     if (spec.layer == model.layers || spec.tied) costs.head += flops;
   }
-  costs.layer +=
-      2.0 * static_cast<double>(model.width * model.sequence_length);  // causal attention
+  costs.layer += attention_flops(model);
   return costs;
 }
-
-}  // namespace
 
 Partition partition(const config::Job& job) {
   const Mesh mesh(fit_mesh(job.parallel, job.ranks()));
@@ -38,8 +40,12 @@ Partition partition(const config::Job& job) {
       mesh.sizes().pipeline == 1 ? ScheduleKind::kNoPipeline : schedule_kind(job.parallel.schedule);
   const StageMap map{placement(schedule), mesh.sizes().pipeline, chunks_of(job, schedule)};
   build_schedule(schedule, {map.ranks, map.chunks, 1});  // refuses a number of chunks it has not
-  return {mesh, schedule, map, split_layers(job.model.layers, map.stages(), costs_of(job.model)),
-          static_cast<int>(job.parallel.zero_stage), job.parallel.context_attention == "ulysses"};
+  return {mesh,
+          schedule,
+          map,
+          split_layers(job.model.layers, map.stages(), forward_flops(job.model)),
+          static_cast<int>(job.parallel.zero_stage),
+          job.parallel.context_attention == "ulysses"};
 }
 
 }  // namespace phalanx::layout

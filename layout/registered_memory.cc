@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "layout/element_bytes.h"
 #include "layout/partition.h"
 
 namespace phalanx::layout {
@@ -26,17 +27,14 @@ std::uint64_t axes_memory(const MeshSizes& sizes) {
 std::uint64_t registered_bytes(const config::Job& job) {
   const auto partition = layout::partition(job);
   const auto& sizes = partition.mesh.sizes();
-  const std::int64_t vector_element = job.train.precision == "fp64" ? 8 : 4;
-  const std::int64_t matrix_element = job.parallel.gradient_wire == "bf16" ? 2 : vector_element;
+  const auto each = element_bytes(job);
   std::int64_t most = 0;
   for (int pipeline = 0; pipeline < sizes.pipeline; ++pipeline)
     for (int tensor = 0; tensor < sizes.tensor; ++tensor) {
       std::int64_t bytes = 0;
       const int rank = partition.mesh.rank({pipeline, 0, 0, tensor});
-      for (const auto& bucket : buckets(job.model, partition, rank, 4 << 20))
-        if (!bucket.gradients_in_runs)
-          bytes +=
-              bucket.flat.elements * (bucket.holds_matrices() ? matrix_element : vector_element);
+      for (const auto& bucket : buckets(job.model, partition, rank, kBucketBytes))
+        if (!bucket.gradients_in_runs) bytes += bucket.flat.elements * wire_bytes(bucket, each);
       most = std::max(most, bytes);
     }
   return static_cast<std::uint64_t>(most) + kGroupMemory + axes_memory(sizes);

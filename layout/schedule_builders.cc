@@ -114,8 +114,7 @@ Schedule build_forward_schedule(Placement placement, const PipelineShape& shape)
   schedule.name = "forward only";
   schedule.placement = placement;
   for (auto& passes : schedule.ranks)
-    std::erase_if(passes,
-                  [](const Operation& operation) { return is_backward(operation.kind); });
+    std::erase_if(passes, [](const Operation& operation) { return is_backward(operation.kind); });
   return schedule;
 }
 

@@ -34,7 +34,6 @@ void check_deadlock(const Schedule& schedule, Proof& proof) {
   }
 }
 
-
 void check_memory(const Schedule& schedule, const MemoryBound& bound, Proof& proof) {
   const auto stages = bound.stages.empty()
                           ? std::vector<StageMemory>(static_cast<std::size_t>(schedule.stages()))

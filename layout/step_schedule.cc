@@ -34,9 +34,9 @@ GradientPolicy gradient_policy(const config::Parallel& parallel) {
 Schedule step_schedule(const config::Job& job, const Partition& partition, int micro_batches) {
   auto schedule = build_schedule(partition.schedule, shape(partition, micro_batches));
   if (job.parallel.recompute == "full")
-    schedule = with_recompute(
-        std::move(schedule),
-        std::vector<bool>(static_cast<std::size_t>(partition.map.stages()), true));
+    schedule =
+        with_recompute(std::move(schedule),
+                       std::vector<bool>(static_cast<std::size_t>(partition.map.stages()), true));
   schedule = finished(with_sharding(std::move(schedule), parameter_policy(job.parallel),
                                     gradient_policy(job.parallel)));
   check(check_schedule(schedule).proven(), "a schedule is complete, ordered and free of deadlock");
@@ -46,8 +46,8 @@ Schedule step_schedule(const config::Job& job, const Partition& partition, int m
 Schedule validation_schedule(const config::Job& job, const Partition& partition,
                              int micro_batches) {
   auto schedule = build_forward_schedule(partition.map.placement, shape(partition, micro_batches));
-  return finished(with_sharding(std::move(schedule), parameter_policy(job.parallel),
-                                GradientPolicy::kLocal));
+  return finished(
+      with_sharding(std::move(schedule), parameter_policy(job.parallel), GradientPolicy::kLocal));
 }
 
 }  // namespace phalanx::layout

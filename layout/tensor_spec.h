@@ -35,10 +35,10 @@ struct TensorSpec {
   bool joined = false;
   bool looked_up = false;  // rows are taken, and no product is made with it
   Split split = Split::kNone;
-  std::int64_t units = 0;   // that the divided dimension consists of and that stay whole: heads,
-                            // channels, words. Fewer units than ranks are held by several each.
-  bool tied = false;        // the head's product is made with it too
-  std::int64_t layer = -1;  // that computes with it; -1: the embedding, model.layers: the head
+  std::int64_t units = 0;    // that the divided dimension consists of and that stay whole: heads,
+                             // channels, words. Fewer units than ranks are held by several each.
+  bool tied = false;         // the head's product is made with it too
+  std::int64_t layer = -1;   // that computes with it; -1: the embedding, model.layers: the head
   std::int64_t expert = -1;  // of the layer, whose it is, and that ranks of the expert axis divide;
                              // -1: it is every token's
   // No optimizer moves it: the place of its gradient counts the tokens sent to each expert, by

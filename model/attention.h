@@ -29,7 +29,7 @@ class Attention : public parallel::Block {
   parallel::ContextAttention attention_;
   double epsilon_;
   parallel::Parameter norm_;
-  parallel::JoinedLinear projection_;  // to query, key and value
+  parallel::JoinedLinear projection_;        // to query, key and value
   std::vector<parallel::Parameter> biases_;  // of the projection, in runs as its matrices; or none
   parallel::Parameter output_;
   at::Tensor positions_;  // rope_table

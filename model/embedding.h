@@ -8,8 +8,9 @@
 
 namespace phalanx::model {
 
-// Tokens (int64 [sequences, length]) to vectors of own tokens (parallel/tensor_axis.h); tensor ranks
-// hold words of their own. Tokens have no gradient: backward_input returns an undefined tensor.
+// Tokens (int64 [sequences, length]) to vectors of own tokens (parallel/tensor_axis.h); tensor
+// ranks hold words of their own. Tokens have no gradient: backward_input returns an undefined
+// tensor.
 class Embedding : public parallel::Block {
  public:
   Embedding(const config::Model& model, const parallel::Parameters& parameters,

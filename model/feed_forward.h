@@ -9,8 +9,8 @@
 namespace phalanx::model {
 
 // y = x + down(swiglu(gate(n), up(n))), n = rms_norm(x): the second half of a layer.
-// `layer` is "layers.I"; x and y are own tokens (parallel/tensor_axis.h). Tensor ranks have channels
-// of their own.
+// `layer` is "layers.I"; x and y are own tokens (parallel/tensor_axis.h). Tensor ranks have
+// channels of their own.
 class FeedForward : public parallel::Block {
  public:
   FeedForward(const config::Model& model, const std::string& layer,

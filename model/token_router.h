@@ -2,10 +2,10 @@
 
 #include <memory>
 
-#include "comm/group.h"
 #include "config/job.h"
 #include "kernels/load_balance.h"
 #include "kernels/router.h"
+#include "parallel/axis_groups.h"
 #include "parallel/block.h"
 
 namespace phalanx::model {

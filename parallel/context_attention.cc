@@ -9,8 +9,7 @@ at::Tensor ContextAttention::forward(const at::Tensor& q, const at::Tensor& k, c
                                      Saved& saved) const {
   if (groups_.context && groups_.exchange == ContextExchange::kHeads) {
     auto attended = ulysses_attention(*groups_.context, q, k, v, heads_);
-    for (const auto& tensor :
-         {attended.projected, attended.whole.out, attended.whole.log_sum_exp})
+    for (const auto& tensor : {attended.projected, attended.whole.out, attended.whole.log_sum_exp})
       saved.push_back(tensor);
     return attended.out;
   }

@@ -144,8 +144,10 @@ void GradientBuckets::start(std::size_t index) {
   if (!buckets_[index].group) return;
   auto& group = *buckets_[index].group;
   const auto& all = entry.flat.all();
-  if (bucket(index).gradients_in_runs) entry.sent = all.to(wire_);
-  else if (all.scalar_type() != entry.sent.scalar_type()) entry.sent.copy_(all);
+  if (bucket(index).gradients_in_runs)
+    entry.sent = all.to(wire_);
+  else if (all.scalar_type() != entry.sent.scalar_type())
+    entry.sent.copy_(all);
   if (!bucket(index).sharded) {
     entry.arriving = entry.sent;
     entry.work = group.all_reduce(buffer_of(entry.sent));

@@ -165,9 +165,9 @@ class ScheduleExecutor::Run {
   }
 
   void backward(const Operation& operation, bool last) {
-    keep_input_gradient(operation, chunk(operation).backward(take_output_gradient(operation),
-                                                             passage(operation).saved, ready(last),
-                                                             hooks_.watch));
+    keep_input_gradient(
+        operation, chunk(operation).backward(take_output_gradient(operation),
+                                             passage(operation).saved, ready(last), hooks_.watch));
   }
 
   void backward_input(const Operation& operation) {
@@ -209,7 +209,7 @@ class ScheduleExecutor::Run {
   bool keeps_ = false;  // a backward pass follows
   double loss_ = 0;
   std::map<std::pair<int, int>, Passage> passages_;  // by micro-batch and chunk
-  std::map<int, std::deque<Sent>> sent_;  // by receiver, oldest first
+  std::map<int, std::deque<Sent>> sent_;             // by receiver, oldest first
 };
 
 ScheduleExecutor::ScheduleExecutor(std::vector<Chunk> chunks, Loss loss, Boundary boundary,

@@ -20,9 +20,8 @@ ComputeWeights::ComputeWeights(ModelState& state, const MeshGroups& groups,
     const auto source =
         is_rounded(part, precision) ? part.parameters.to(at::kBFloat16) : part.parameters;
     const auto& bucket = part.bucket;
-    parallel::FlatTensor flat = bucket.sharded
-                                    ? parallel::FlatTensor(bucket, source.scalar_type())
-                                    : parallel::FlatTensor(bucket, source);
+    parallel::FlatTensor flat = bucket.sharded ? parallel::FlatTensor(bucket, source.scalar_type())
+                                               : parallel::FlatTensor(bucket, source);
     if (!bucket.parameters_in_runs) flat.acquire();
     for (const auto& tensor : bucket.tensors) bucket_of_[tensor.name] = entries_.size();
     entries_.push_back({std::move(flat), source, {}, false});

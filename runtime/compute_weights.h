@@ -40,8 +40,8 @@ class ComputeWeights {
  private:
   struct Entry {
     parallel::FlatTensor flat;
-    at::Tensor source;   // what this rank holds, of the same type: its slice, or all of flat
-    comm::Work work;     // of the gather
+    at::Tensor source;  // what this rank holds, of the same type: its slice, or all of flat
+    comm::Work work;    // of the gather
     bool coming = false;
   };
   void start_gather(std::size_t bucket);

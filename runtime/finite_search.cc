@@ -29,8 +29,7 @@ parallel::ExecutorHooks FiniteSearch::watching(parallel::ExecutorHooks hooks) {
   hooks.ready = [this](const std::string& tensor) {
     const auto& gradient = parameters_.at(tensor).gradient;
     // After the loss, in the other direction.
-    if (!finite(gradient))
-      find(2 * moment_of("") - moment_of(tensor), "the gradient of " + tensor);
+    if (!finite(gradient)) find(2 * moment_of("") - moment_of(tensor), "the gradient of " + tensor);
   };
   return hooks;
 }

@@ -1,8 +1,9 @@
-// phalanx-worker: one rank's process. `phalanx` starts it: as a nursery that forks workers, or to
-// generate text.
+// phalanx-worker: one rank's process. `phalanx` starts it: as a nursery that forks workers, to
+// generate text, or to compare layouts.
 
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <string_view>
 
@@ -13,6 +14,7 @@
 #include "protocol/nursery.h"
 #include "runtime/failure.h"
 #include "runtime/generate.h"
+#include "runtime/parity.h"
 #include "runtime/worker.h"
 
 namespace {
@@ -32,19 +34,18 @@ int nursery() {
   std::_Exit(code);
 }
 
-int generate() {
+// Serves a client of the command line (launcher/cli/worker_call.h): its request, then what `body`
+// makes of it.
+template <class Request>
+int serve(const std::function<void(const Request&, FrameChannel&)>& body) {
   FrameChannel client{FileDescriptor(kChannel)};
   Frame frame;
-  protocol::Generate request;
+  Request request;
   if (client.receive(frame, TimePoint::max()) != FrameChannel::Status::kFrame ||
       !request.ParseFromString(frame.payload))
     return static_cast<int>(ExitCode::kBug);
   try {
-    runtime::generate(request, [&](const std::string& bytes) {
-      protocol::Generated generated;
-      generated.set_text(bytes);
-      (void)client.send(generated.SerializeAsString());  // we die with whom we send it to
-    });
+    body(request, client);
     return static_cast<int>(ExitCode::kDone);
   } catch (const std::exception&) {
     const auto failure = runtime::current_failure();
@@ -54,12 +55,29 @@ int generate() {
   }
 }
 
+int generate() {
+  return serve<protocol::Generate>([](const auto& request, auto& client) {
+    runtime::generate(request, [&](const std::string& bytes) {
+      protocol::Generated generated;
+      generated.set_text(bytes);
+      (void)client.send(generated.SerializeAsString());  // we die with whom we send it to
+    });
+  });
+}
+
+int parity() {
+  return serve<protocol::Parity>([](const auto& request, auto& client) {
+    (void)client.send(runtime::parity(request).SerializeAsString());
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string_view role = argc == 2 ? argv[1] : "";
   if (role == "--nursery") return nursery();
   if (role == "--generate") return generate();
+  if (role == "--parity") return parity();
   std::cerr << "error: phalanx-worker: started by hand\nhelp: `phalanx` starts it\n";
   return static_cast<int>(ExitCode::kConfiguration);
 }

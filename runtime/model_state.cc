@@ -11,14 +11,10 @@
 namespace phalanx::runtime {
 namespace {
 
-// Large enough that a bucket's start costs nothing beside its sum, small enough that most of a
-// small model's gradients are on their way before backward ends.
-constexpr std::int64_t kBucketBytes = 4 << 20;
-
 StatePart make_part(layout::Bucket bucket, int rank, at::ScalarType type) {
   StatePart part;
-  part.index = static_cast<int>(std::ranges::lower_bound(bucket.replicas, rank) -
-                                bucket.replicas.begin());
+  part.index =
+      static_cast<int>(std::ranges::lower_bound(bucket.replicas, rank) - bucket.replicas.begin());
   part.begin = bucket.sharded ? part.index * bucket.slice() : 0;
   const auto count = bucket.sharded ? bucket.slice() : bucket.flat.elements;
   for (const auto& kind : kinds_of_state()) {
@@ -60,7 +56,7 @@ ModelState::ModelState(const config::Job& job, int rank)
       rank_(rank),
       specs_(layout::tensor_specs(job.model)) {
   const auto type = job.train.precision == "fp64" ? at::kDouble : at::kFloat;
-  for (auto& bucket : layout::buckets(job.model, partition_, rank, kBucketBytes))
+  for (auto& bucket : layout::buckets(job.model, partition_, rank, layout::kBucketBytes))
     parts_.push_back(make_part(std::move(bucket), rank, type));
 }
 

@@ -78,8 +78,8 @@ void Saving::save(ModelState& state, std::uint64_t generation) {
       checkpoint::partial_path(job_.output, {state.progress.step, attempt_}, generation);
   // The writer's thread may be done before save() returns, and then has no stall to report.
   auto stall = std::make_shared<std::atomic<double>>(0);
-  writer_.save(directory, checkpoint::shard_file(state.rank(), state.partition().mesh.ranks()), tensors, views,
-               Clock::now() + kWriteDeadline,
+  writer_.save(directory, checkpoint::shard_file(state.rank(), state.partition().mesh.ranks()),
+               tensors, views, Clock::now() + kWriteDeadline,
                [this, saved, stall](const checkpoint::SaveResult& result) mutable {
                  saved.set_stall_seconds(*stall);
                  keeper_.send(result_message(result, std::move(saved)));

@@ -15,8 +15,8 @@ class Saving {
  public:
   Saving(const config::Job& job, int attempt, KeeperLink& keeper);
 
-  // Takes memory, in the background, for the copy of what this rank owns of `state`, where saves come
-  // during training.
+  // Takes memory, in the background, for the copy of what this rank owns of `state`, where saves
+  // come during training.
   void prepare(const ModelState& state);
   // Saves what this rank owns for `generation`. Waits only for a save that is still under way.
   void save(ModelState& state, std::uint64_t generation);

@@ -91,8 +91,7 @@ at::Tensor largest_logits(const at::Tensor& logits) {
   const std::int64_t words = logits.size(-1), tokens = logits.numel() / words;
   auto largest = at::empty({tokens}, logits.options().dtype(wide_type(logits.scalar_type())));
   for_activation_type(logits, [&]<class T>(T) {
-    largest_of_rows(logits.const_data_ptr<T>(), tokens, words,
-                    largest.mutable_data_ptr<Wide<T>>());
+    largest_of_rows(logits.const_data_ptr<T>(), tokens, words, largest.mutable_data_ptr<Wide<T>>());
   });
   return largest;
 }

@@ -60,8 +60,9 @@ std::vector<Subcommand> daemon_commands() {
 std::vector<Subcommand> all_commands() {
   std::vector<Subcommand> all;
   for (const auto& commands :
-       {job_commands(), status_commands(), trace_commands(), ckpt_commands(), generate_commands(),
-        data_commands(), std::vector{version_command()}, daemon_commands()})
+       {job_commands(), plan_commands(), parity_commands(), status_commands(), trace_commands(),
+        ckpt_commands(), generate_commands(), data_commands(), std::vector{version_command()},
+        daemon_commands()})
     all.insert(all.end(), commands.begin(), commands.end());
   return all;
 }

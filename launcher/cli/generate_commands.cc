@@ -1,23 +1,17 @@
 #include <fmt/format.h>
-#include <signal.h>
 
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/frame.h"
-#include "base/process.h"
-#include "base/socket.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/run_folder.h"
+#include "launcher/cli/worker_call.h"
 #include "protocol/messages.pb.h"
 
 namespace phalanx::launcher {
 namespace {
 
 using protocol::ExitCode;
-
-constexpr int kChannel = 3;
 
 struct Options {
   std::string checkpoint, prompt;
@@ -38,38 +32,27 @@ protocol::Generate request_of(const Options& options) {
   return request;
 }
 
-// The model is below the Torch line: the worker's program computes it, and sends each piece of text
-// as it is made.
+// Each piece of text comes as it is made.
 int generate(const Options& options, const Printer& printer) {
   const auto request = request_of(options);
-  auto [ours, theirs] = socket_pair();
-  FrameChannel channel(std::move(ours));
-  Command command;
-  command.program = std::filesystem::path(self_program()).parent_path() / "phalanx-worker";
-  command.arguments = {"--generate"};
-  command.descriptors = {{kChannel, theirs.get()}};
-  command.death_signal = SIGKILL;
-  const pid_t worker = start_process(command);
-  theirs.reset();
-  (void)channel.send(request.SerializeAsString());  // if it has gone, its status says so
+  WorkerCall call("--generate", request.SerializeAsString());
   Frame frame;
   protocol::Generated generated;
   std::string text;
   std::int64_t tokens = 0;
-  for (; channel.receive(frame, TimePoint::max()) != FrameChannel::Status::kEnd; ++tokens) {
+  for (; call.receive(frame); ++tokens) {
     if (!generated.ParseFromString(frame.payload)) break;
     text += generated.text();
     if (!printer.as_json()) write_output(generated.text());
   }
-  const auto status = wait_for(worker);
-  if (status.signal != 0) return 128 + status.signal;
-  if (status.code == 0)
+  const int code = call.wait();
+  if (code == 0)
     printer.print({{"checkpoint", request.checkpoint()},
                    {"prompt", options.prompt},
                    {"tokens", tokens},
                    {"text", text}},
                   "");
-  return status.code;
+  return code;
 }
 
 }  // namespace

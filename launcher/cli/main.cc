@@ -40,6 +40,8 @@ int main(int argc, char** argv) {
     return say(error, ExitCode::kLayout);
   } catch (const data::DataError& error) {
     return say(error, ExitCode::kData);
+  } catch (const launcher::DiffersError& error) {
+    return say(error, ExitCode::kDiffers);
   } catch (const checkpoint::DamagedError& error) {
     return say(error, ExitCode::kDiffers);
   } catch (const checkpoint::CheckpointError& error) {

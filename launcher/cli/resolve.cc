@@ -13,12 +13,12 @@
 #include "launcher/cli/shown_path.h"
 #include "layout/partition.h"
 #include "layout/tensor_spec.h"
+#include "planner/plan.h"
 
 namespace phalanx::launcher {
 
 namespace {
 
-// `auto` becomes what the tokenizer needs. Throws ConfigError where fewer rows are asked for.
 void fill_in_vocabulary(config::LoadedJob& loaded, const data::Tokenizer& tokenizer) {
   auto& rows = loaded.job.model.vocab_size;
   if (rows == 0) rows = tokenizer.vocab_size();
@@ -34,6 +34,10 @@ void fill_in_vocabulary(config::LoadedJob& loaded, const data::Tokenizer& tokeni
 }
 
 }  // namespace
+
+void resolve_vocabulary(config::LoadedJob& loaded) {
+  fill_in_vocabulary(loaded, *data::make_tokenizer(loaded.job.data.tokenizer));
+}
 
 void resolve(config::LoadedJob& loaded) {
   auto& job = loaded.job;
@@ -61,10 +65,13 @@ void resolve(config::LoadedJob& loaded) {
 
 namespace {
 
-constexpr std::int64_t kStateBytes = 16;  // a parameter's: itself, its gradient, two moments; fp32
-
 std::int64_t parameters_of(const config::Job& job) {
   return layout::parameter_count(layout::tensor_specs(job.model));
+}
+
+// Of the rank that holds most.
+std::int64_t state_bytes(const config::Job& job) {
+  return planner::plan(job).largest().memory.state.total();
 }
 
 std::int64_t tokens_per_step(const config::Job& job) {
@@ -83,7 +90,7 @@ std::string describe(const config::Job& job) {
       job.name, job.model.preset, parameters / 1e6, job.train.steps, tokens_per_step(job),
       job.ranks(), job.launch.emulate_nodes, job.launch.emulate_nodes == 1 ? "" : "s (emulated)",
       job.launch.ranks_per_node, job.launch.threads_per_rank,
-      job.launch.threads_per_rank == 1 ? "" : "s", parameters * kStateBytes / 1e6,
+      job.launch.threads_per_rank == 1 ? "" : "s", static_cast<double>(state_bytes(job)) / 1e6,
       shown(job.output));
 }
 
@@ -94,7 +101,7 @@ nlohmann::ordered_json as_json(const config::Job& job) {
           {"tokens_per_step", tokens_per_step(job)},
           {"ranks", job.ranks()},
           {"nodes", job.launch.emulate_nodes},
-          {"state_bytes_per_rank", parameters_of(job) * kStateBytes},
+          {"state_bytes_per_rank", state_bytes(job)},
           {"output", job.output}};
 }
 

@@ -7,6 +7,10 @@
 
 namespace phalanx::launcher {
 
+// `model.vocab_size: auto` becomes what the tokenizer needs. Throws ConfigError where fewer words
+// are asked for.
+void resolve_vocabulary(config::LoadedJob& loaded);
+
 // Looks at what the job's data asks for: fills in `model.vocab_size: auto`, opens the token files,
 // checks that the job's tokenizer made them and that they are long enough. Throws ConfigError for a
 // vocabulary that is too small, DataError for the files: all that are wrong, each with its key and

@@ -65,11 +65,14 @@ Source choose_source(const State& state) {
     return static_cast<int>(step.second.parts.size()) == parts_of_state(state);
   });
   if (whole != steps.rend())
-    source = {protocol::Roster::REPLICA, whole->first, whole->second.first, {},
-              whole->second.last_step};
+    source = {
+        protocol::Roster::REPLICA, whole->first, whole->second.first, {}, whole->second.last_step};
   if (state.checkpoint && state.checkpoint->step() > source.step)
-    source = {protocol::Roster::CHECKPOINT, state.checkpoint->step(), kNobody,
-              state.checkpoint->directory(), {}};
+    source = {protocol::Roster::CHECKPOINT,
+              state.checkpoint->step(),
+              kNobody,
+              state.checkpoint->directory(),
+              {}};
   if (source.step < 0) source.step = 0;
   return source;
 }

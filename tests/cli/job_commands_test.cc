@@ -27,6 +27,11 @@ TEST(RunCommand, DryRunsEveryExampleWhereTheCorpusIs) {
     const auto plan = json_of({"run", job, "--dry-run"});
     EXPECT_EQ(plan["ranks"], 4) << job;
     EXPECT_EQ(plan["first_step"], 1) << job;
+    const auto bytes = json_of({"plan", job})["ranks"][0]["bytes"];
+    EXPECT_EQ(
+        plan["state_bytes_per_rank"].get<std::int64_t>() + bytes["activations"].get<std::int64_t>(),
+        bytes["total"])
+        << job;
     EXPECT_FALSE(std::filesystem::exists(plan["output"].get<std::string>())) << job;
     ++count;
   }

@@ -143,7 +143,8 @@ TEST(Forming, TakesAStateFromSurvivorsOnlyIfTheyHoldAllPartsOfIt) {
     job.train_to(57);
     for (const int rank : c.dead) job.die(rank);
     job.rejoin(57, c.dead);
-    EXPECT_EQ(job.roster().source(), c.source) << c.pipeline << " x " << c.expert << " x " << c.tensor;
+    EXPECT_EQ(job.roster().source(), c.source)
+        << c.pipeline << " x " << c.expert << " x " << c.tensor;
     EXPECT_EQ(job.roster().step(), c.source == Roster::REPLICA ? 57 : 50);
   }
 }

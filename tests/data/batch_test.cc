@@ -81,7 +81,7 @@ TEST(Batches, AreTheSameForEveryNumberOfRanksAndMicroBatchSize) {
     std::vector<std::int64_t> all;
     for (std::int64_t rank = 0; rank < ranks; ++rank)
       for (const auto& part : micro_batches(share(kGlobalBatch, ranks, rank), micro_batch,
-                                             share(kGlobalBatch, ranks, 0).count)) {
+                                            share(kGlobalBatch, ranks, 0).count)) {
         const auto samples =
             batches.sampler().samples(cursor + static_cast<std::uint64_t>(part.first),
                                       static_cast<std::uint64_t>(part.count));

@@ -87,7 +87,8 @@ TEST(Bf16, LinearAndItsGradients) {
 TEST(Bf16, Embedding) {
   const auto table = bf16({13, 5}, 1), dy = bf16({4, 5}, 2);
   const auto tokens = at::tensor({3, 12, 3, 0}, at::kLong);
-  EXPECT_TRUE(test::same_bits(kernels::embedding(tokens, table, {0, 13}), table.index_select(0, tokens)));
+  EXPECT_TRUE(
+      test::same_bits(kernels::embedding(tokens, table, {0, 13}), table.index_select(0, tokens)));
   auto found = at::zeros({13, 5}, at::kFloat), expected = at::zeros({13, 5}, at::kFloat);
   add_embedding_backward(dy, tokens, found, {0, 13});
   add_embedding_backward(fp32(dy), tokens, expected, {0, 13});

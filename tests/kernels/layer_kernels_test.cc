@@ -130,7 +130,8 @@ TEST(Embedding, TakesRowsAndAddsTheGradientsOfRepeatedTokens) {
   const auto expected = table.index_select(0, tokens.view(-1)).view({2, 4, 5});
   expected.backward(dy);
 
-  EXPECT_TRUE(test::same_bits(kernels::embedding(tokens, table.detach(), {0, 13}), expected.detach()));
+  EXPECT_TRUE(
+      test::same_bits(kernels::embedding(tokens, table.detach(), {0, 13}), expected.detach()));
   auto gradient = at::ones({13, 5}, at::kDouble);
   add_embedding_backward(dy, tokens, gradient, {0, 13});
   EXPECT_LE(relative_error(gradient, table.grad() + 1), kExact);

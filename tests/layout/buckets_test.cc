@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ostream>
 #include <set>
 
 #include "layout/partition.h"
@@ -29,6 +30,12 @@ struct Case {
   const char* schedule;
   std::int64_t virtual_stages;
   std::int64_t expert = 1;
+
+  friend std::ostream& operator<<(std::ostream& out, const Case& c) {
+    return out << c.preset << " data " << c.data << " tensor " << c.tensor << " pipeline "
+               << c.pipeline << " context " << c.context << " zero " << c.zero_stage << ' '
+               << c.schedule << " expert " << c.expert;
+  }
 };
 const Case kCases[] = {
     {"llama", 1, 1, 1, 1, 0, "1f1b", 1},       {"llama", 3, 1, 1, 1, 3, "1f1b", 1},

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 #include <utility>
 
 #include "base/file.h"
@@ -13,38 +12,6 @@
 #include "tests/parallel/ranks_as_threads.h"
 
 namespace phalanx::runtime {
-namespace {
-
-double element(const at::Tensor& flat, std::int64_t index) {
-  return flat.scalar_type() == at::kDouble ? flat.const_data_ptr<double>()[index]
-                                           : double{flat.const_data_ptr<float>()[index]};
-}
-
-// Adds what this rank alone owns of the gradients.
-void collect(const ModelState& state, const parallel::GradientBuckets& gradients,
-             WholeTensors& whole) {
-  for (const auto& spec : state.specs())
-    whole[spec.name].resize(static_cast<std::size_t>(spec.elements()));
-  for (std::size_t i = 0; i < state.parts().size(); ++i) {
-    const auto& part = state.parts()[i];
-    const auto first = part.index * part.bucket.slice();
-    const auto owned = gradients.owned(i);
-    for (const auto& [region, offset] :
-         layout::regions_between(part.bucket, first, first + part.bucket.slice())) {
-      const auto spec =
-          std::ranges::find(part.bucket.tensors, region.tensor, &layout::TensorSpec::name);
-      const bool matrix = spec->shape.size() > 1;
-      const auto columns = matrix ? region.extent[1] : 1, width = matrix ? spec->shape[1] : 1;
-      const auto begin = region.offset[0] * width + (matrix ? region.offset[1] : 0);
-      for (std::int64_t e = 0; e < region.elements(); ++e)
-        whole[region.tensor][static_cast<std::size_t>(begin + e / columns * width + e % columns)] =
-            element(owned, offset - first + e);
-    }
-  }
-}
-
-}  // namespace
-
 double relative_error(const std::vector<double>& found, const std::vector<double>& expected) {
   double difference = 0, norm = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -52,7 +19,7 @@ double relative_error(const std::vector<double>& found, const std::vector<double
     norm += expected[i] * expected[i];
   }
   EXPECT_EQ(found.size(), expected.size());
-  return std::sqrt(difference / norm);
+  return difference == 0 ? 0 : std::sqrt(difference / norm);
 }
 
 SmallJob::SmallJob() {
@@ -93,7 +60,8 @@ void SmallJob::on_ranks(const std::function<void(Rank&)>& body) {
                      const TrainingData data(job_);
                      ModelState state(job_, rank);
                      state.initialize();
-                     const auto groups = make_mesh_groups(communicator, state);
+                     auto groups = make_mesh_groups(communicator, state);
+                     if (interference_.groups) interference_.groups(rank, groups);
                      protocol::BlackBox black_box{};
                      PhaseClock phases(black_box);
                      Stepper stepper(job_, state, data, groups, phases);
@@ -103,30 +71,49 @@ void SmallJob::on_ranks(const std::function<void(Rank&)>& body) {
                    });
 }
 
+void SmallJob::add_first_gradients(Rank& self, WholeTensors& whole) {
+  auto batches = self.stepper.next_batches();
+  if (interference_.batches) interference_.batches(self, batches);
+  self.stepper.accumulate_gradients(batches);
+  const std::lock_guard lock(mutex_);
+  add_owned_gradients(self.state, self.stepper.gradients(), whole);
+}
+
+Curve SmallJob::curve_on(Rank& self) {
+  Curve curve;
+  for (int step = 0; step < job_.train.steps; ++step) {
+    if (interference_.step) interference_.step(self, step);
+    const auto outcome = self.stepper.run({});
+    curve.losses.push_back(outcome.loss);
+    curve.norms.push_back(outcome.grad_norm);
+  }
+  curve.validation = self.stepper.validate();
+  return curve;
+}
+
 WholeTensors SmallJob::first_gradients() {
   WholeTensors whole;
-  std::mutex mutex;
-  on_ranks([&](Rank& self) {
-    self.stepper.accumulate_gradients(self.stepper.next_batches());
-    const std::lock_guard lock(mutex);
-    collect(self.state, self.stepper.gradients(), whole);
-  });
+  on_ranks([&](Rank& self) { add_first_gradients(self, whole); });
   return whole;
 }
 
-SmallJob::Curve SmallJob::curve() {
+Curve SmallJob::curve() {
   Curve curve;
   on_ranks([&](Rank& self) {
-    Curve own;
-    for (int step = 0; step < job_.train.steps; ++step) {
-      const auto outcome = self.stepper.run({});
-      own.losses.push_back(outcome.loss);
-      own.norms.push_back(outcome.grad_norm);
-    }
-    own.validation = self.stepper.validate();
-    if (self.rank == 0) curve = own;
+    auto own = curve_on(self);
+    if (self.rank == 0) curve = std::move(own);
   });
   return curve;
+}
+
+Outcome SmallJob::outcome() {
+  Outcome outcome;
+  on_ranks([&](Rank& self) {
+    add_first_gradients(self, outcome.gradients);
+    auto own = curve_on(self);
+    if (self.rank == 0) outcome.curve = std::move(own);
+  });
+  return outcome;
 }
 
 WholeTensors SmallJob::first_gradients_of(const config::Job& job) {
@@ -136,11 +123,18 @@ WholeTensors SmallJob::first_gradients_of(const config::Job& job) {
   return whole;
 }
 
-SmallJob::Curve SmallJob::curve_of(const config::Job& job) {
+Curve SmallJob::curve_of(const config::Job& job) {
   const auto before = std::exchange(job_, job);
   auto curve = this->curve();
   job_ = before;
   return curve;
+}
+
+Outcome SmallJob::outcome_of(const config::Job& job) {
+  const auto before = std::exchange(job_, job);
+  auto outcome = this->outcome();
+  job_ = before;
+  return outcome;
 }
 
 }  // namespace phalanx::runtime

@@ -1,0 +1,24 @@
+#include "planner/step_shape.h"
+
+#include <algorithm>
+
+namespace phalanx::planner {
+namespace {
+
+std::int64_t divide_up(std::int64_t number, std::int64_t by) { return (number + by - 1) / by; }
+
+}  // namespace
+
+StepShape step_shape(const config::Job& job, const layout::MeshSizes& mesh) {
+  const auto sequences = divide_up(job.train.global_batch, mesh.data);
+  const auto length = job.model.sequence_length / mesh.context;
+  StepShape shape;
+  shape.micro_batches = static_cast<int>(divide_up(sequences, job.train.micro_batch));
+  shape.micro_batch = {std::min(sequences, job.train.micro_batch), length, mesh.tensor, 0};
+  if (job.parallel.context_attention == "ulysses") shape.micro_batch.exchange_ranks = mesh.context;
+  shape.micro_batch.attention_recomputed = job.parallel.recompute == "selective";
+  shape.tokens = sequences * length;
+  return shape;
+}
+
+}  // namespace phalanx::planner

@@ -1,0 +1,205 @@
+#include "tests/runtime/layout_cases.h"
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+
+#include "base/check.h"
+#include "layout/layout_error.h"
+#include "layout/partition.h"
+
+namespace phalanx::runtime {
+namespace {
+
+constexpr int kOpen = -1;
+
+LayoutCase all_open() {
+  LayoutCase layout;
+  layout.values.fill(kOpen);
+  return layout;
+}
+
+int index_of(const std::string& name) {
+  const auto found = std::ranges::find(features(), name, &Feature::name);
+  check(found != features().end(), "a feature has this name");
+  return static_cast<int>(found - features().begin());
+}
+
+// The first value of every feature, for which no other is refused.
+config::Job neutral() {
+  config::Job job;
+  job.model = {"llama", 5, 32, 4, 4, 48, 24, 264};
+  job.train.global_batch = 12;
+  job.train.micro_batch = 2;
+  job.parallel.data = 1;
+  return job;
+}
+
+std::int64_t ranks_of(const config::Parallel& parallel) {
+  return parallel.data * parallel.tensor * parallel.pipeline * parallel.context;
+}
+
+// Both known, and one without the other.
+bool contradicts(const LayoutCase& layout, int axis, int way) {
+  const auto of_axis = layout.values[static_cast<std::size_t>(axis)],
+             of_way = layout.values[static_cast<std::size_t>(way)];
+  return of_axis != kOpen && of_way != kOpen && (of_axis > 0) != (of_way > 0);
+}
+
+bool does_something(const LayoutCase& layout) {
+  static const int pipeline = index_of("pipeline"), schedule = index_of("schedule"),
+                   context = index_of("context"), exchange = index_of("exchange"),
+                   data = index_of("data"), zero = index_of("zero"), preset = index_of("preset"),
+                   kv_heads = index_of("kv_heads");
+  const auto value = [&](int feature) { return layout.values[static_cast<std::size_t>(feature)]; };
+  if (contradicts(layout, pipeline, schedule) || contradicts(layout, context, exchange))
+    return false;
+  if (value(zero) > 0 && value(data) == 0 && value(context) == 0) return false;
+  // gpt2 has no grouped queries.
+  return !(value(preset) == 1 && value(kv_heads) > 0);
+}
+
+bool fits(config::Job job, int ranks) {
+  job.launch.ranks_per_node = ranks_of(job.parallel);
+  if (job.launch.ranks_per_node > ranks) return false;
+  try {
+    layout::partition(job);
+  } catch (const layout::LayoutError&) {
+    return false;
+  }
+  return true;
+}
+
+class Cover {
+ public:
+  explicit Cover(int ranks) : ranks_(ranks) {
+    for (const auto& pair : all_pairs())
+      if (can_meet(pair, ranks)) pairs_.push_back(pair);
+    begin_round();
+  }
+  bool complete() const { return missing_.empty(); }
+  void begin_round() { missing_ = pairs_; }
+
+  LayoutCase next() {
+    const auto& first = missing_.front();
+    auto layout = all_open();
+    layout.values[static_cast<std::size_t>(first.feature)] = first.value;
+    layout.values[static_cast<std::size_t>(first.other)] = first.other_value;
+    check(complete_case(layout), "two values that can meet meet in some case");
+    ++made_;
+    std::erase_if(missing_, [&](const FeaturePair& pair) { return pair.in(layout); });
+    return layout;
+  }
+
+ private:
+  // Gives the open features values, those first that let most missing pairs meet.
+  bool complete_case(LayoutCase& layout) const {
+    if (!is_possible(layout, ranks_)) return false;
+    const auto open = std::ranges::find(layout.values, kOpen);
+    if (open == layout.values.end()) return true;
+    const auto feature = static_cast<std::size_t>(open - layout.values.begin());
+    std::vector<std::pair<std::ptrdiff_t, int>> order;  // less is better
+    const auto count = static_cast<int>(features()[feature].values.size());
+    for (int i = 0; i < count; ++i) {
+      const int value = (i + made_) % count;  // cases that gain the same differ
+      layout.values[feature] = value;
+      order.emplace_back(-gain(layout, static_cast<int>(feature)), value);
+    }
+    std::ranges::stable_sort(order, {}, &std::pair<std::ptrdiff_t, int>::first);
+    for (const auto& [loss, value] : order) {
+      layout.values[feature] = value;
+      if (complete_case(layout)) return true;
+    }
+    layout.values[feature] = kOpen;
+    return false;
+  }
+  std::ptrdiff_t gain(const LayoutCase& layout, int feature) const {
+    return std::ranges::count_if(missing_, [&](const FeaturePair& pair) {
+      return (pair.feature == feature || pair.other == feature) && pair.in(layout);
+    });
+  }
+
+  int ranks_;
+  int made_ = 0;
+  std::vector<FeaturePair> pairs_, missing_;
+};
+
+// A completion of `layout`, if there is one.
+bool has_completion(LayoutCase layout, int ranks) {
+  if (!is_possible(layout, ranks)) return false;
+  const auto open = std::ranges::find(layout.values, kOpen);
+  if (open == layout.values.end()) return true;
+  const auto feature = static_cast<std::size_t>(open - layout.values.begin());
+  for (int value = 0; value < static_cast<int>(features()[feature].values.size()); ++value) {
+    layout.values[feature] = value;
+    if (has_completion(layout, ranks)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+config::Job LayoutCase::of(config::Job job) const {
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (values[i] != kOpen) features()[i].values[static_cast<std::size_t>(values[i])].apply(job);
+  job.launch.ranks_per_node = ranks_of(job.parallel);
+  return job;
+}
+
+std::ostream& operator<<(std::ostream& out, const LayoutCase& layout) {
+  for (std::size_t i = 0; i < layout.values.size(); ++i)
+    if (layout.values[i] != kOpen)
+      out << (i == 0 ? "" : ", ") << features()[i].name << ' '
+          << features()[i].values[static_cast<std::size_t>(layout.values[i])].name;
+  return out;
+}
+
+bool FeaturePair::in(const LayoutCase& layout) const {
+  return layout.values[static_cast<std::size_t>(feature)] == value &&
+         layout.values[static_cast<std::size_t>(other)] == other_value;
+}
+
+std::string FeaturePair::name() const {
+  const auto name = [](int feature, int value) {
+    const auto& named = features()[static_cast<std::size_t>(feature)];
+    return named.name + " " + named.values[static_cast<std::size_t>(value)].name;
+  };
+  return name(feature, value) + ", " + name(other, other_value);
+}
+
+std::vector<FeaturePair> all_pairs() {
+  std::vector<FeaturePair> pairs;
+  const auto values = [](int feature) {
+    return static_cast<int>(features()[static_cast<std::size_t>(feature)].values.size());
+  };
+  for (int feature = 0; feature < kFeatures; ++feature)
+    for (int other = feature + 1; other < kFeatures; ++other)
+      for (int value = 0; value < values(feature); ++value)
+        for (int other_value = 0; other_value < values(other); ++other_value)
+          pairs.push_back({feature, value, other, other_value});
+  return pairs;
+}
+
+// What is open is neutral: what the rest is refused for, no completion repairs.
+bool is_possible(const LayoutCase& layout, int ranks) {
+  return does_something(layout) && fits(layout.of(neutral()), ranks);
+}
+
+bool can_meet(const FeaturePair& pair, int ranks) {
+  auto layout = all_open();
+  layout.values[static_cast<std::size_t>(pair.feature)] = pair.value;
+  layout.values[static_cast<std::size_t>(pair.other)] = pair.other_value;
+  return has_completion(layout, ranks);
+}
+
+std::vector<LayoutCase> layout_cases(int ranks, std::size_t count) {
+  Cover cover(ranks);
+  std::vector<LayoutCase> cases;
+  while (!cover.complete() || cases.size() < count) {
+    if (cover.complete()) cover.begin_round();
+    cases.push_back(cover.next());
+  }
+  return cases;
+}
+
+}  // namespace phalanx::runtime

@@ -1,0 +1,64 @@
+#include "tests/runtime/layouts.h"
+
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include "tests/runtime/parity.h"
+#include "tests/runtime/watched_group.h"
+
+namespace phalanx::runtime {
+
+Layouts::Layouts() {
+  job_.train.precision = "fp64";
+  job_ = GetParam().of(job_);
+}
+
+TEST_P(Layouts, ComputeWhatOneRankComputes) {
+  const auto found = outcome(), expected = outcome_of(alone());
+  const auto difference = first_difference(job_.model, found, expected);
+  EXPECT_FALSE(difference) << difference->where << " differs by " << difference->error;
+}
+
+// What would be left out by mistake on all ranks alike may well be right where nothing is divided.
+TEST_P(Layouts, RepeatBitForBitAndMoveBytesOnEveryAxis) {
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Watch>> watches;
+  interference_.groups = [&](int rank, MeshGroups& groups) {
+    auto watch = std::make_unique<Watch>(rank, nullptr);
+    watch->wrap(groups);
+    const std::lock_guard lock(mutex);
+    watches.push_back(std::move(watch));
+  };
+  const auto once = outcome();
+  std::size_t expected_axes = 1;  // the world
+  for (const auto size : {job_.parallel.tensor, job_.parallel.context, job_.parallel.pipeline})
+    expected_axes += size > 1;
+  for (const auto& watch : watches) {
+    std::set<std::string> axes;
+    for (const auto& [group, moved] : watch->bytes()) {
+      EXPECT_GT(moved, 0U) << group;
+      if (!group.starts_with("replicas")) axes.insert(group);
+    }
+    EXPECT_EQ(axes.size(), expected_axes);
+    const bool divided = job_.parallel.data > 1 || job_.parallel.context > 1;
+    EXPECT_TRUE(!divided || watch->bytes().size() > axes.size()) << "gradients have replicas";
+  }
+  interference_ = {};
+  EXPECT_TRUE(outcome() == once);
+}
+
+// All that moves is summed in one order, whatever the way there.
+TEST_P(Layouts, AreBitwiseTheSameOnAnyNumberOfNodes) {
+  job_.train.precision = "fp32";
+  const auto ranks = job_.launch.ranks_per_node;
+  const auto expected = curve();
+  for (const int nodes : {2, 4}) {
+    if (ranks % nodes != 0) continue;
+    job_.launch.emulate_nodes = nodes;
+    job_.launch.ranks_per_node = ranks / nodes;
+    EXPECT_EQ(curve(), expected) << nodes << " nodes";
+  }
+}
+
+}  // namespace phalanx::runtime

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "tests/runtime/layout_cases.h"
+#include "tests/runtime/small_job.h"
+
+namespace phalanx::runtime {
+
+// A layout of the small job, in fp64: what holds in all of them (layouts.cc).
+class Layouts : public SmallJob, public testing::WithParamInterface<LayoutCase> {
+ protected:
+  Layouts();
+};
+
+}  // namespace phalanx::runtime
