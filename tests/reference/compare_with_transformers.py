@@ -46,8 +46,8 @@ MODELS = {
 
 def transformers_model(model, tokens):
     """The same model there; its losses are means over `tokens` tokens, ours sums."""
-    common = {"vocab_size": model["vocab_size"], "attn_implementation": "eager", "use_cache": False, "bos_token_id": None,
-              "eos_token_id": None}
+    common = {"vocab_size": model["vocab_size"], "attn_implementation": "eager", "use_cache": False,
+              "bos_token_id": None, "eos_token_id": None}
     if model["preset"] == "gpt2":
         config = transformers.GPT2Config(
             **common, n_positions=model["sequence_length"], n_embd=model["width"], n_layer=model["layers"],
