@@ -45,6 +45,7 @@ class Watch {
 
   // The groups of `groups`, watched. Outlives them.
   void wrap(MeshGroups& groups);
+  int rank() const { return rank_; }
   // Bytes of the buffers handed to each group, by a name that begins with the axis: "tensor",
   // "replicas of embedding.weight".
   const std::map<std::string, std::size_t>& bytes() const { return bytes_; }
