@@ -59,17 +59,20 @@ void ComputeWeights::gather(int chunk) {
 void ComputeWeights::free(int chunk) {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const auto& bucket = state_.parts()[i].bucket;
-    if (bucket.chunk == chunk && bucket.parameters_in_runs) entries_[i].flat.release();
+    if (bucket.chunk != chunk || !bucket.parameters_in_runs) continue;
+    await(entries_[i]);  // a run of weight gradients alone computes with none
+    entries_[i].flat.release();
   }
 }
 
 void ComputeWeights::await(const parallel::Block& block) {
-  for (const auto& name : block.parameters()) {
-    auto& entry = entries_[bucket_of_.at(name)];
-    if (!entry.coming) continue;
-    entry.work.wait();
-    entry.coming = false;
-  }
+  for (const auto& name : block.parameters()) await(entries_[bucket_of_.at(name)]);
+}
+
+void ComputeWeights::await(Entry& entry) {
+  if (!entry.coming) return;
+  entry.work.wait();
+  entry.coming = false;
 }
 
 void ComputeWeights::start_gather(std::size_t bucket) {

@@ -31,7 +31,8 @@ class ComputeWeights {
   // of what stays for the step begin. Throws CommError.
   void gather_changes();
 
-  // Of a chunk's parameters that are there for a run only. gather() starts, and does not wait.
+  // Of a chunk's parameters that are there for a run only. gather() starts, and does not wait;
+  // free() throws CommError.
   void gather(int chunk);
   void free(int chunk);
   // Waits until what the block computes with has been gathered. Throws CommError.
@@ -45,6 +46,7 @@ class ComputeWeights {
     bool coming = false;
   };
   void start_gather(std::size_t bucket);
+  static void await(Entry& entry);
 
   ModelState& state_;
   const MeshGroups& groups_;
