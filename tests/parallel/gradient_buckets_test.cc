@@ -146,7 +146,8 @@ TEST(GradientBuckets, InBf16OnTheWireAreOffByItsRoundingAndNoMore) {
 }
 
 TEST(GradientBuckets, InBf16OnTheWireAreBf16OnceSummed) {
-  for (const float sum : sums({0, 1}, at::kBFloat16).back())
+  const auto found = sums({0, 1}, at::kBFloat16);
+  for (const float sum : found.back())
     ASSERT_EQ(std::bit_cast<std::uint32_t>(sum) & 0xFFFF, 0u) << sum;
 }
 
