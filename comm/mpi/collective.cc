@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "comm/binomial_tree.h"
+
 namespace phalanx::comm {
 namespace {
 
@@ -49,6 +51,10 @@ Task MpiCollectives::run(MpiOperation& operation, const MpiCollective& collectiv
                                                : all_reduce_pieces(operation, collective);
     case Operation::kReduceScatter:
       return reduce_scatter(operation, collective);
+    case Operation::kBroadcast:
+      return broadcast(operation, collective);
+    case Operation::kBarrier:
+      return barrier(operation);
     default:
       return settle(operation, collective.operation,
                     [&](int member) { return dues(collective, member); });
@@ -62,16 +68,25 @@ Task MpiCollectives::settle(MpiOperation& operation, Operation of, const DuesOf&
   for (int i = 1; i <= size(); ++i) {  // not all to the same one first
     const int member = (rank_ + i) % size();
     const auto [to, from] = dues(member);
-    const MpiRoute& route = routes_[static_cast<std::size_t>(member)];
     if (member == rank_) {
       if (to && from && to->data() != from->data() && !to->empty())
         std::memcpy(from->data(), to->data(), to->size());
       continue;
     }
-    if (from) exchange.receive(route.peer, route.tag(of), from->data(), from->size());
-    if (to) exchange.send(route.peer, route.tag(of), to->data(), to->size());
+    if (from) receive(exchange, of, member, *from);
+    if (to) send(exchange, of, member, *to);
   }
   co_await operation.all_done(exchange);
+}
+
+void MpiCollectives::send(MpiExchange& exchange, Operation of, int member, ConstBytes data) const {
+  const MpiRoute& route = routes_[static_cast<std::size_t>(member)];
+  exchange.send(route.peer, route.tag(of), data.data(), data.size());
+}
+
+void MpiCollectives::receive(MpiExchange& exchange, Operation of, int member, Bytes data) const {
+  const MpiRoute& route = routes_[static_cast<std::size_t>(member)];
+  exchange.receive(route.peer, route.tag(of), data.data(), data.size());
 }
 
 Task MpiCollectives::all_reduce(MpiOperation& operation, const MpiCollective& collective) {
@@ -122,6 +137,32 @@ Task MpiCollectives::reduce_scatter(MpiOperation& operation, const MpiCollective
   } while (begin < result.size());
 }
 
+Task MpiCollectives::broadcast(MpiOperation& operation, const MpiCollective& collective) {
+  const Bytes data = bytes_of(collective.result);
+  const int place = (rank_ - collective.root + size()) % size();  // in a tree whose rank 0 is root
+  const auto member = [&](int at) { return (at + collective.root) % size(); };
+  if (const auto parent = binomial_parent(place)) {
+    MpiExchange above(engine_.addresses());
+    receive(above, Operation::kBroadcast, member(*parent), data);
+    co_await operation.all_done(above);
+  }
+  MpiExchange below(engine_.addresses());
+  for (const int child : binomial_children(place, size()))
+    send(below, Operation::kBroadcast, member(child), data);
+  co_await operation.all_done(below);
+}
+
+// In rounds each tells one that is twice as far away (Hensgen, Finkel and Manber 1988): after the
+// last one everybody knows of everybody.
+Task MpiCollectives::barrier(MpiOperation& operation) {
+  for (int distance = 1; distance < size(); distance *= 2) {
+    MpiExchange round(engine_.addresses());
+    receive(round, Operation::kBarrier, (rank_ + size() - distance) % size(), {});
+    send(round, Operation::kBarrier, (rank_ + distance) % size(), {});
+    co_await operation.all_done(round);
+  }
+}
+
 // Of the collectives that only move data, in one exchange.
 MpiCollectives::Dues MpiCollectives::dues(const MpiCollective& collective, int member) const {
   const ConstBytes data = bytes_of(collective.data);
@@ -137,10 +178,6 @@ MpiCollectives::Dues MpiCollectives::dues(const MpiCollective& collective, int m
   switch (collective.operation) {
     case Operation::kAllGather:
       return {data, slice(result)};
-    case Operation::kBroadcast:
-      if (is_root) dues.to = data;
-      if (from_root) dues.from = result;
-      return dues;
     case Operation::kGather:
       if (from_root) dues.to = data;
       if (is_root) dues.from = slice(result);
@@ -149,10 +186,8 @@ MpiCollectives::Dues MpiCollectives::dues(const MpiCollective& collective, int m
       if (is_root) dues.to = slice(data);
       if (from_root) dues.from = result;
       return dues;
-    case Operation::kAllToAll:
+    default:  // kAllToAll
       return {between(data, collective.send_offsets), between(result, collective.receive_offsets)};
-    default:
-      return {ConstBytes(), Bytes()};  // a barrier
   }
 }
 

@@ -31,7 +31,7 @@ struct MpiCollective {
 };
 
 // How one member takes part in its group's collectives, which run one after another. It exchanges
-// messages directly with all to whom it owes something.
+// messages directly with all to whom it owes something; a broadcast goes down a binomial tree.
 class MpiCollectives {
  public:
   // `rank`: ours in the group; `routes` by group rank.
@@ -51,9 +51,13 @@ class MpiCollectives {
   Task all_reduce(MpiOperation& operation, const MpiCollective& collective);
   Task all_reduce_pieces(MpiOperation& operation, const MpiCollective& collective);
   Task reduce_scatter(MpiOperation& operation, const MpiCollective& collective);
+  Task broadcast(MpiOperation& operation, const MpiCollective& collective);
+  Task barrier(MpiOperation& operation);
   Task settle(MpiOperation& operation, Operation of, const DuesOf& dues);
   Dues dues(const MpiCollective& collective, int member) const;
   Bytes staging(int member, std::size_t bytes);
+  void send(MpiExchange& exchange, Operation of, int member, ConstBytes data) const;
+  void receive(MpiExchange& exchange, Operation of, int member, Bytes data) const;
   void reduce(const MpiCollective& collective, ConstBytes own, Bytes result);
   std::size_t piece() const;
   int size() const { return static_cast<int>(routes_.size()); }

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "comm/nccl/id_tree.h"
+#include "comm/binomial_tree.h"
 
 namespace phalanx::comm::nccl {
 
@@ -47,8 +47,8 @@ std::shared_ptr<Channel> Engine::open(const std::vector<int>& ranks, std::uint64
   const auto neighbour = [&](int rank) {
     channel->neighbours.push_back(ranks[static_cast<std::size_t>(rank)]);
   };
-  if (const auto parent = id_parent(channel->rank)) neighbour(*parent);
-  for (const int child : id_children(channel->rank, static_cast<int>(ranks.size())))
+  if (const auto parent = binomial_parent(channel->rank)) neighbour(*parent);
+  for (const int child : binomial_children(channel->rank, static_cast<int>(ranks.size())))
     neighbour(child);
   const std::lock_guard lock(mutex_);
   if (over_) return channel;

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "comm/binomial_tree.h"
 #include "comm/nccl/engine.h"
-#include "comm/nccl/id_tree.h"
 
 namespace phalanx::comm::nccl {
 namespace {
@@ -54,7 +54,7 @@ void Engine::watch() {
 // The communicator's id comes from the parent and goes to the children.
 Task Engine::meet(Strand& strand, Channel& channel) {
   const auto rank_of = [&](int place) { return channel.ranks[static_cast<std::size_t>(place)]; };
-  if (const auto parent = id_parent(channel.rank)) {
+  if (const auto parent = binomial_parent(channel.rank)) {
     const int rank = rank_of(*parent);
     co_await network_->connected(strand, rank, channel.key);
     auto& stream = network_->stream(rank, channel.key);
@@ -63,7 +63,7 @@ Task Engine::meet(Strand& strand, Channel& channel) {
   } else {
     check_nccl(ncclGetUniqueId(&channel.id), "ncclGetUniqueId");
   }
-  const auto children = id_children(channel.rank, static_cast<int>(channel.ranks.size()));
+  const auto children = binomial_children(channel.rank, static_cast<int>(channel.ranks.size()));
   for (const int child : children) network_->stream(rank_of(child), channel.key);
   for (const int child : children) {
     co_await network_->connected(strand, rank_of(child), channel.key);

@@ -1,15 +1,15 @@
-#include "comm/nccl/id_tree.h"
+#include "comm/binomial_tree.h"
 
 #include <bit>
 
-namespace phalanx::comm::nccl {
+namespace phalanx::comm {
 
-std::optional<int> id_parent(int rank) {
+std::optional<int> binomial_parent(int rank) {
   if (rank == 0) return std::nullopt;
   return rank & (rank - 1);
 }
 
-std::vector<int> id_children(int rank, int size) {
+std::vector<int> binomial_children(int rank, int size) {
   const unsigned limit = rank == 0 ? std::bit_ceil(static_cast<unsigned>(size))
                                    : 1u << std::countr_zero(static_cast<unsigned>(rank));
   std::vector<int> children;
@@ -18,4 +18,4 @@ std::vector<int> id_children(int rank, int size) {
   return children;
 }
 
-}  // namespace phalanx::comm::nccl
+}  // namespace phalanx::comm
