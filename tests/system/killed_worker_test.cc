@@ -113,7 +113,8 @@ TEST_F(KilledWorkers, AllAtOnceGoBackToTheCheckpointAndTheResultIsTheSame) {
   chance.let_pass(milliseconds(20));
   strike(run, workers, {0, 1, 2, 3});
   expect_the_same_end();
-  EXPECT_EQ(run.summary()["recoveries"][0]["rung"], "checkpoint");
+  // A death that is seen alone, before the others, is one more recovery; what ended them all is the last.
+  EXPECT_EQ(run.summary()["recoveries"].back()["rung"], "checkpoint");
 }
 
 }  // namespace
