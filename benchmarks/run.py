@@ -10,6 +10,7 @@ import time
 
 import all_reduce
 import checkpoint
+import gemm
 import recovery
 import scale
 import startup
@@ -33,6 +34,7 @@ SECTIONS = {
     "training-bf16": lambda repetitions: training.measure("S", "bf16", steps=6, repetitions=repetitions),
     "training-large": lambda _: training.measure("M", "fp32", steps=3, repetitions=1),
     "training-large-bf16": lambda _: training.measure("M", "bf16", steps=3, repetitions=1),
+    "gemm": lambda repetitions: gemm.measure(repetitions=repetitions),
     "all-reduce": lambda repetitions: all_reduce.measure(repetitions=repetitions),
     "checkpoint": lambda repetitions: checkpoint.measure(repetitions=repetitions),
 }
