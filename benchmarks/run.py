@@ -14,6 +14,7 @@ import checkpoint
 import gemm
 import recovery
 import scale
+import schedules
 import startup
 import table
 import training
@@ -39,6 +40,7 @@ SECTIONS = {
     "axes-bf16": lambda repetitions: axes.measure("S", "bf16", steps=6, repetitions=repetitions),
     "axes-large": lambda _: axes.measure("M", "fp32", steps=3, repetitions=1),
     "axes-large-bf16": lambda _: axes.measure("M", "bf16", steps=3, repetitions=1),
+    "schedules": lambda _: schedules.measure(),
     "gemm": lambda repetitions: gemm.measure(repetitions=repetitions),
     "all-reduce": lambda repetitions: all_reduce.measure(repetitions=repetitions),
     "checkpoint": lambda repetitions: checkpoint.measure(repetitions=repetitions),
