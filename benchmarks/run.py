@@ -12,6 +12,7 @@ import all_reduce
 import axes
 import checkpoint
 import gemm
+import one_rank
 import recovery
 import scale
 import schedules
@@ -41,6 +42,7 @@ SECTIONS = {
     "axes-large": lambda _: axes.measure("M", "fp32", steps=3, repetitions=1),
     "axes-large-bf16": lambda _: axes.measure("M", "bf16", steps=3, repetitions=1),
     "schedules": lambda _: schedules.measure(),
+    "one-rank": lambda _: one_rank.measure(),
     "gemm": lambda repetitions: gemm.measure(repetitions=repetitions),
     "all-reduce": lambda repetitions: all_reduce.measure(repetitions=repetitions),
     "checkpoint": lambda repetitions: checkpoint.measure(repetitions=repetitions),
