@@ -120,6 +120,7 @@ Parallel to_struct(const schema::Parallel& from) {
   to.context = from.context();
   to.expert = from.expert();
   to.zero_stage = from.zero_stage();
+  to.zero_gather = from.zero_gather();
   to.schedule = from.schedule();
   to.virtual_stages = from.virtual_stages();
   to.recompute = from.recompute();
@@ -135,6 +136,7 @@ void to_schema(const Parallel& from, schema::Parallel& to) {
   to.set_context(from.context);
   to.set_expert(from.expert);
   to.set_zero_stage(from.zero_stage);
+  to.set_zero_gather(from.zero_gather);
   to.set_schedule(from.schedule);
   to.set_virtual_stages(from.virtual_stages);
   to.set_recompute(from.recompute);

@@ -80,6 +80,7 @@ struct Train {
 struct Parallel {
   std::int64_t data = 0;  // 0: auto, all ranks
   std::int64_t tensor = 1, pipeline = 1, context = 1, expert = 1, zero_stage = 0;
+  std::string zero_gather = "run";
   std::string schedule = "1f1b";
   std::int64_t virtual_stages = 1;
   std::string recompute = "none";

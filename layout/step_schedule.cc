@@ -13,7 +13,8 @@ PipelineShape shape(const Partition& partition, int micro_batches) {
 
 // ZeRO-1 and 2 gather parameters when they have changed, not for passes.
 ParameterPolicy parameter_policy(const config::Parallel& parallel) {
-  return parallel.zero_stage == 3 ? ParameterPolicy::kPerRun : ParameterPolicy::kResident;
+  if (parallel.zero_stage < 3) return ParameterPolicy::kResident;
+  return parallel.zero_gather == "step" ? ParameterPolicy::kHeldForStep : ParameterPolicy::kPerRun;
 }
 
 // How many messages may be under way beyond those that must: a sender is seldom held up then.
