@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "layout/expert_memory.h"
+
 namespace phalanx::layout {
 namespace {
 
@@ -106,6 +108,7 @@ std::int64_t SavedElements::bytes(ElementBytes each) const {
 }
 
 BlockMemory block_memory(const config::Model& model, BlockKind kind, const MicroBatchShape& shape) {
+  if (kind == BlockKind::kFeedForward && model.experts > 0) return expert_memory(model, shape);
   const Sizes sizes(model, shape);
   auto memory = model.preset == "gpt2" ? gpt2(kind, sizes) : llama(kind, sizes);
   if (kind == BlockKind::kHead) memory = memory + then(logits(model, shape));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "layout/expert_memory.h"
 #include "layout/saved_bytes.h"
 #include "layout/schedule_drawing.h"
 #include "layout/schedule_memory.h"
@@ -43,9 +44,7 @@ std::map<std::int64_t, std::vector<int>> tensor_classes(const config::Model& mod
 }
 
 std::vector<layout::StageMemory> stage_memories(const config::Job& job, const Plan& plan,
-                                                int tensor_rank) {
-  auto shape = plan.step.micro_batch;
-  shape.tensor_rank = tensor_rank;
+                                                const layout::MicroBatchShape& shape) {
   const auto each = layout::element_bytes(job);
   std::vector<layout::StageMemory> memories;
   for (const auto& stage : plan.partition.stages)
@@ -60,6 +59,14 @@ std::int64_t attention_again(const config::Job& job, const StepShape& step) {
       layout::block_memory(job.model, layout::BlockKind::kAttention, step.micro_batch);
   const auto each = layout::element_bytes(job);
   return block.after_backward_input.bytes(each) - block.after_forward.bytes(each);
+}
+
+// Of every pipeline rank.
+std::vector<std::int64_t> activations(const config::Job& job, const Plan& plan,
+                                      const layout::MicroBatchShape& shape) {
+  auto peaks = layout::peak_activations(plan.schedule, stage_memories(job, plan, shape));
+  for (auto& peak : peaks) peak += attention_again(job, plan.step);
+  return peaks;
 }
 
 RankClass rank_class(const config::Job& job, const Plan& plan, int pipeline,
@@ -78,7 +85,7 @@ RankClass rank_class(const config::Job& job, const Plan& plan, int pipeline,
 
 const RankClass& Plan::largest() const {
   return *std::ranges::max_element(classes, {},
-                                   [](const RankClass& each) { return each.memory.total(); });
+                                   [](const RankClass& each) { return each.memory.most(); });
 }
 
 Plan plan(const config::Job& job) {
@@ -89,12 +96,16 @@ Plan plan(const config::Job& job) {
   Plan plan{std::move(partition), step, std::move(schedule)};
   plan.axes = axes_of(plan.partition.mesh);
   for (const auto& [words, places] : tensor_classes(job.model, sizes.tensor)) {
-    const auto peaks =
-        layout::peak_activations(plan.schedule, stage_memories(job, plan, places.front()));
+    auto shape = plan.step.micro_batch;
+    shape.tensor_rank = places.front();
+    const auto peaks = activations(job, plan, shape);
+    shape.expert_rows = layout::most_expert_rows(job.model, shape);
+    const auto most = activations(job, plan, shape);
     for (int pipeline = 0; pipeline < sizes.pipeline; ++pipeline) {
       plan.classes.push_back(rank_class(job, plan, pipeline, places));
-      plan.classes.back().memory.activations =
-          peaks[static_cast<std::size_t>(pipeline)] + attention_again(job, plan.step);
+      auto& memory = plan.classes.back().memory;
+      memory.activations = peaks[static_cast<std::size_t>(pipeline)];
+      memory.activations_most = most[static_cast<std::size_t>(pipeline)];
     }
   }
   std::ranges::sort(plan.classes, {}, &RankClass::first_rank);
@@ -103,7 +114,7 @@ Plan plan(const config::Job& job) {
 }
 
 std::string draw(const config::Job& job, const Plan& plan) {
-  const auto memories = stage_memories(job, plan, 0);
+  const auto memories = stage_memories(job, plan, plan.step.micro_batch);
   return layout::draw_schedule(
       plan.schedule, layout::simulate(plan.schedule, step_times(job, plan.partition), memories));
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "layout/expert_memory.h"
+
 namespace phalanx::planner {
 namespace {
 
@@ -17,6 +19,8 @@ StepShape step_shape(const config::Job& job, const layout::MeshSizes& mesh) {
   shape.micro_batch = {std::min(sequences, job.train.micro_batch), length, mesh.tensor, 0};
   if (job.parallel.context_attention == "ulysses") shape.micro_batch.exchange_ranks = mesh.context;
   shape.micro_batch.attention_recomputed = job.parallel.recompute == "selective";
+  shape.micro_batch.expert_ranks = mesh.expert;
+  shape.micro_batch.expert_rows = layout::even_expert_rows(job.model, shape.micro_batch);
   shape.tokens = sequences * length;
   return shape;
 }

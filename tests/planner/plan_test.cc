@@ -152,6 +152,33 @@ TEST(Plan, SendsAsManyBytesAsARingNeeds) {
   EXPECT_EQ(sent().tensor, 0);
 }
 
+TEST(Plan, LoadsExpertsEvenlyOrWithAllThatCanCome) {
+  auto job = small_job();
+  job.model.preset = "mixtral";
+  job.model.experts = 4;
+  job.model.experts_per_token = 2;
+  const auto whole = planner::plan(job).classes.front();
+  EXPECT_EQ(whole.memory.activations, whole.memory.activations_most);
+  EXPECT_EQ(whole.sent.expert, 0);
+
+  job.parallel.expert = 4;
+  const auto divided = planner::plan(job).classes.front();
+  // Three of four experts of four layers, each of three matrices, and their moments.
+  const std::int64_t away = 3 * 4 * 3 * 32 * 48 * 4;
+  EXPECT_EQ(divided.memory.state.optimizer, whole.memory.state.optimizer - 2 * away);
+  // A token chooses an expert once: 48 tokens of each of 4 ranks and not 2 x 48 of one. Kept of a
+  // row: the input, gate and up.
+  EXPECT_EQ(divided.memory.activations_most - divided.memory.activations,
+            4 * (4 * 48 - 2 * 48) * (32 + 2 * 48) * 4);
+  // Forward and backward, there and back, 2 x 48 rows of which 3 of 4 leave; beside the numbers of
+  // rows and chunks.
+  const std::int64_t rows = 4 * 2 * 2 * 2 * 48 * 3 / 4 * 32 * 4;
+  EXPECT_NEAR(static_cast<double>(divided.sent.expert), rows, 0.01 * rows);
+  // 48 rows leave, and those of three other ranks go back.
+  const std::int64_t most = 4 * 2 * (48 + 3 * 48) * 32 * 4;
+  EXPECT_NEAR(static_cast<double>(divided.sent.expert_most), most, 0.01 * most);
+}
+
 TEST(Plan, HasTheBubbleOfOneForwardOneBackward) {
   auto job = small_job();
   EXPECT_EQ(planner::plan(job).bubble, 0);

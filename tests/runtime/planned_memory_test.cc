@@ -22,17 +22,24 @@ struct Case {
   const char* schedule = "1f1b";
   int virtual_stages = 1;
   const char* recompute = "none";
+  int expert = 1;
 
   friend std::ostream& operator<<(std::ostream& out, const Case& c) {
     return out << c.preset << " data " << c.data << " tensor " << c.tensor << " pipeline "
                << c.pipeline << " zero " << c.zero_stage << ' ' << c.precision << " wire " << c.wire
-               << ' ' << c.schedule << " recompute " << c.recompute;
+               << ' ' << c.schedule << " recompute " << c.recompute << " expert " << c.expert;
   }
 };
 
 config::Job job_of(const Case& c) {
   config::Job job;
   job.model = {c.preset, 4, 32, 4, c.preset == std::string("gpt2") ? 4 : 2, 48, 24, 257};
+  if (c.preset == std::string("mixtral") || c.preset == std::string("qwen_moe")) {
+    job.model.experts = 4;
+    job.model.experts_per_token = 2;
+    job.model.expert_width = 24;
+  }
+  job.parallel.expert = c.expert;
   job.train.precision = c.precision;
   job.parallel.tensor = c.tensor;
   job.parallel.pipeline = c.pipeline;
@@ -174,6 +181,10 @@ INSTANTIATE_TEST_SUITE_P(
              .schedule = "interleaved_1f1b",
              .virtual_stages = 2,
              .recompute = "full"},
+        Case{.data = 2, .preset = "mixtral", .expert = 2},
+        Case{.data = 4, .zero_stage = 1, .precision = "bf16", .preset = "qwen_moe", .expert = 2},
+        Case{.data = 2, .tensor = 2, .zero_stage = 2, .preset = "qwen_moe"},
+        Case{.data = 4, .zero_stage = 3, .preset = "mixtral", .expert = 2},
         Case{.data = 3, .zero_stage = 3},
         Case{.data = 2, .tensor = 2, .pipeline = 2, .zero_stage = 3, .precision = "bf16"}));
 
