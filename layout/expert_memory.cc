@@ -57,8 +57,8 @@ std::int64_t most_expert_rows(const config::Model& model, const MicroBatchShape&
 
 BlockMemory expert_memory(const config::Model& model, const MicroBatchShape& shape) {
   const auto values = shape.own_tokens() * model.width;
-  const auto always = SavedElements{values, shape.own_tokens()} + router(model, shape) +
-                      arrivals(model, shape);
+  const auto always =
+      SavedElements{values, shape.own_tokens()} + router(model, shape) + arrivals(model, shape);
   const auto shared = shared_expert(model, shape), routed = routed_experts(model, shape);
   // The normed input, the gradients of output, norm and logits.
   const SavedElements more{2 * values, model.width + shape.own_tokens() * model.experts};

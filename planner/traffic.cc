@@ -108,8 +108,8 @@ std::int64_t of_announcements(const config::Model& model, const StepShape& shape
   return shape.micro_batches * of_gather(counts * std::int64_t{sizeof(std::int64_t)}, ranks);
 }
 
-Choices on_expert_axis(const config::Job& job, const layout::StageLayers& layers,
-                       Forwards forwards, const StepShape& shape) {
+Choices on_expert_axis(const config::Job& job, const layout::StageLayers& layers, Forwards forwards,
+                       const StepShape& shape) {
   if (shape.micro_batch.expert_ranks == 1) return {0, 0};
   const auto count = layers.last - layers.first;
   const auto bytes = [&](std::int64_t choices) {

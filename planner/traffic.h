@@ -12,10 +12,11 @@ namespace phalanx::planner {
 
 // Bytes that a rank sends in a step, by axis, as a ring sends them, which is the least there is
 // (Patarasuk & Yuan 2009): of a gather or scatter of n bytes over r ranks n (r-1)/r, of a sum twice
-// that. Without validation and the few numbers of the commit point.
+// that. Exact for a rank with the most sequences, but for experts, whose load no plan knows;
+// without validation and the few numbers of the commit point.
 struct Traffic {
-  std::int64_t tensor = 0;    // tokens' vectors into and out of the matrices; the loss
-  std::int64_t context = 0;   // keys and values, or heads for sequence; their gradients
+  std::int64_t tensor = 0;   // tokens' vectors into and out of the matrices; the loss
+  std::int64_t context = 0;  // keys and values, or heads for sequence; their gradients
   // Tokens' vectors to their experts and back, and the gradients: where all experts get equally
   // many, and of a rank whose experts the tokens of all choose as far as it has enough.
   std::int64_t expert = 0, expert_most = 0;

@@ -105,9 +105,9 @@ std::string held_text(const Plan& plan, int pipeline) {
 
 std::string tensor_part_text(const config::Model& model, int ranks) {
   const auto words = model.vocab_size / ranks;
-  const auto channels =
-      model.experts > 0 ? std::string("all of its experts")
-                        : fmt::format("{} of {} channels", model.ffn_width / ranks, model.ffn_width);
+  const auto channels = model.experts > 0 ? std::string("all of its experts")
+                                          : fmt::format("{} of {} channels",
+                                                        model.ffn_width / ranks, model.ffn_width);
   return fmt::format(
       "  of each matrix a tensor rank has a part: {} of {} heads, {} of {} key-value heads, {}, "
       "{}{} words of {}\n",

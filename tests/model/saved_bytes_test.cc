@@ -175,20 +175,18 @@ TEST_P(SavedBytes, AreWhatTheLayoutDeclares) {
            });
 }
 
-INSTANTIATE_TEST_SUITE_P(Blocks, SavedBytes,
-                         testing::Values(Case{"llama", "fp32"}, Case{"llama", "bf16"},
-                                         Case{"llama", "fp64", 1, 2}, Case{"llama", "fp32", 2},
-                                         Case{"llama", "bf16", 4, 2}, Case{"llama", "fp64", 2, 1},
-                                         Case{"gpt2", "fp32"}, Case{"gpt2", "bf16"},
-                                         Case{"gpt2", "fp64", 2}, Case{"gpt2", "bf16", 4},
-                                         Case{"llama", "bf16", 1, 2, 1, 2},
-                                         Case{"llama", "fp32", 1, 2, 1, 2, "ulysses"},
-                                         Case{"gpt2", "bf16", 1, 4, 1, 4, "ulysses"},
-                                         Case{"llama", "fp64", 1, 2, 1, 4, "ulysses"},
-                                         Case{"mixtral", "fp32"}, Case{"mixtral", "bf16", 2},
-                                         Case{"qwen_moe", "fp64", 2}, Case{"qwen_moe", "bf16"},
-                                         Case{"mixtral", "fp32", 1, 2, 2},
-                                         Case{"qwen_moe", "bf16", 1, 2, 4}));
+INSTANTIATE_TEST_SUITE_P(
+    Blocks, SavedBytes,
+    testing::Values(Case{"llama", "fp32"}, Case{"llama", "bf16"}, Case{"llama", "fp64", 1, 2},
+                    Case{"llama", "fp32", 2}, Case{"llama", "bf16", 4, 2},
+                    Case{"llama", "fp64", 2, 1}, Case{"gpt2", "fp32"}, Case{"gpt2", "bf16"},
+                    Case{"gpt2", "fp64", 2}, Case{"gpt2", "bf16", 4},
+                    Case{"llama", "bf16", 1, 2, 1, 2}, Case{"llama", "fp32", 1, 2, 1, 2, "ulysses"},
+                    Case{"gpt2", "bf16", 1, 4, 1, 4, "ulysses"},
+                    Case{"llama", "fp64", 1, 2, 1, 4, "ulysses"}, Case{"mixtral", "fp32"},
+                    Case{"mixtral", "bf16", 2}, Case{"qwen_moe", "fp64", 2},
+                    Case{"qwen_moe", "bf16"}, Case{"mixtral", "fp32", 1, 2, 2},
+                    Case{"qwen_moe", "bf16", 1, 2, 4}));
 
 }  // namespace
 }  // namespace phalanx::model
