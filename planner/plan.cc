@@ -9,6 +9,7 @@
 #include "layout/schedule_memory.h"
 #include "layout/schedule_simulator.h"
 #include "layout/step_schedule.h"
+#include "planner/activations.h"
 #include "planner/step_times.h"
 
 namespace phalanx::planner {
@@ -52,23 +53,6 @@ std::vector<layout::StageMemory> stage_memories(const config::Job& job, const Pl
   return memories;
 }
 
-// One block's attention, while its backward pass has computed it again.
-std::int64_t attention_again(const config::Job& job, const StepShape& step) {
-  if (!step.micro_batch.attention_recomputed) return 0;
-  const auto block =
-      layout::block_memory(job.model, layout::BlockKind::kAttention, step.micro_batch);
-  const auto each = layout::element_bytes(job);
-  return block.after_backward_input.bytes(each) - block.after_forward.bytes(each);
-}
-
-// Of every pipeline rank.
-std::vector<std::int64_t> activations(const config::Job& job, const Plan& plan,
-                                      const layout::MicroBatchShape& shape) {
-  auto peaks = layout::peak_activations(plan.schedule, stage_memories(job, plan, shape));
-  for (auto& peak : peaks) peak += attention_again(job, plan.step);
-  return peaks;
-}
-
 RankClass rank_class(const config::Job& job, const Plan& plan, int pipeline,
                      const std::vector<int>& tensor) {
   const auto& sizes = plan.partition.mesh.sizes();
@@ -98,9 +82,9 @@ Plan plan(const config::Job& job) {
   for (const auto& [words, places] : tensor_classes(job.model, sizes.tensor)) {
     auto shape = plan.step.micro_batch;
     shape.tensor_rank = places.front();
-    const auto peaks = activations(job, plan, shape);
+    const auto peaks = step_activations(job, plan.partition, plan.schedule, step, shape);
     shape.expert_rows = layout::most_expert_rows(job.model, shape);
-    const auto most = activations(job, plan, shape);
+    const auto most = step_activations(job, plan.partition, plan.schedule, step, shape);
     for (int pipeline = 0; pipeline < sizes.pipeline; ++pipeline) {
       plan.classes.push_back(rank_class(job, plan, pipeline, places));
       auto& memory = plan.classes.back().memory;

@@ -22,8 +22,8 @@ struct AxisGroups {
 
 struct Memory {
   StateMemory state;
-  // At the peak: all that blocks keep for backward passes, where all experts get equally many
-  // tokens; and where those of this rank get as many as can come to them.
+  // At the peak of the step (planner/activations.h), where all experts get equally many tokens; and
+  // where those of this rank get as many as can come to them.
   std::int64_t activations = 0, activations_most = 0;
 
   std::int64_t total() const { return state.total() + activations; }

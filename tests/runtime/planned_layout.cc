@@ -1,6 +1,9 @@
 #include "tests/runtime/planned_layout.h"
 
+#include <algorithm>
 #include <string>
+
+#include "base/check.h"
 
 namespace phalanx::runtime {
 
@@ -13,6 +16,7 @@ config::Job PlannedLayout::of(config::Job job) const {
     job.model.router.balance_loss = 0.05;
   }
   if (job.model.preset == "qwen_moe") job.model.expert_width = job.model.ffn_width / 2;
+  job.model.sequence_length = length;
   job.train.precision = precision;
   auto& parallel = job.parallel;
   parallel.tensor = tensor;
@@ -33,7 +37,17 @@ std::ostream& operator<<(std::ostream& out, const PlannedLayout& l) {
   return out << l.preset << " data " << l.data << " tensor " << l.tensor << " pipeline "
              << l.pipeline << " context " << l.context << ' ' << l.exchange << " expert "
              << l.expert << " zero " << l.zero_stage << ' ' << l.precision << " wire " << l.wire
-             << ' ' << l.schedule << " x" << l.virtual_stages << " recompute " << l.recompute;
+             << ' ' << l.schedule << " x" << l.virtual_stages << " recompute " << l.recompute
+             << " length " << l.length;
+}
+
+const planner::RankClass& class_of(const planner::Plan& plan, int rank) {
+  const auto at = plan.partition.mesh.coordinates(rank);
+  const auto found = std::ranges::find_if(plan.classes, [&](const planner::RankClass& each) {
+    return each.pipeline == at.pipeline && std::ranges::count(each.tensor, at.tensor) == 1;
+  });
+  check(found != plan.classes.end(), "a plan speaks for every rank");
+  return *found;
 }
 
 }  // namespace phalanx::runtime

@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "config/job.h"
+#include "planner/plan.h"
 
 namespace phalanx::runtime {
 
@@ -17,11 +18,15 @@ struct PlannedLayout {
   const char* recompute = "none";
   int expert = 1, context = 1;
   const char* exchange = "ring";
+  int length = 24;  // of sequences
 
   // `job` on as many ranks; its model of the preset, with 4 experts, 2 for a token, where there are
   // some.
   config::Job of(config::Job job) const;
   friend std::ostream& operator<<(std::ostream& out, const PlannedLayout& layout);
 };
+
+// What the plan says of a rank.
+const planner::RankClass& class_of(const planner::Plan& plan, int rank);
 
 }  // namespace phalanx::runtime

@@ -5,9 +5,8 @@
 
 #include <memory>
 
-#include "planner/plan.h"
+#include "tests/runtime/chosen_experts.h"
 #include "tests/runtime/planned_layout.h"
-#include "tests/runtime/small_job.h"
 #include "tests/runtime/watched_group.h"
 
 namespace phalanx::runtime {
@@ -28,39 +27,18 @@ class PlannedTraffic : public SmallJob, public testing::WithParamInterface<Plann
     watches_.resize(static_cast<std::size_t>(job_.ranks()));
   }
 
-  // Every token of every rank chooses these experts.
-  static void choose(const Rank& self, const std::vector<std::int64_t>& experts) {
-    for (auto& part : self.state.parts())
-      for (std::size_t t = 0; t < part.bucket.tensors.size(); ++t) {
-        if (!part.bucket.tensors[t].counts_load) continue;
-        const auto bias = part.parameters.narrow(0, part.bucket.flat.offsets[t],
-                                                 part.bucket.tensors[t].elements());
-        bias.zero_();
-        for (const auto expert : experts) bias[expert] = 2;
-      }
-  }
-
   // By a step in which the weights have changed before, as they have in all but the first.
   std::map<WatchedAxis, double> sent_in_a_step(Rank& self,
                                                const std::vector<std::int64_t>& experts) const {
     const auto& watch = *watches_[static_cast<std::size_t>(self.rank)];
-    choose(self, experts);
+    choose_experts(self, experts);
     self.stepper.run({});
     auto before = watch.sent();
-    choose(self, experts);
+    choose_experts(self, experts);
     self.stepper.run({});
     auto sent = watch.sent();
     for (auto& [axis, bytes] : sent) bytes -= before[axis];
     return sent;
-  }
-
-  const planner::RankClass& class_of(const planner::Plan& plan, int rank) const {
-    const auto at = plan.partition.mesh.coordinates(rank);
-    for (const auto& each : plan.classes)
-      if (each.pipeline == at.pipeline && std::ranges::count(each.tensor, at.tensor) == 1)
-        return each;
-    check(false, "a plan has a class for every rank");
-    return plan.classes.front();
   }
 
   std::vector<std::unique_ptr<Watch>> watches_;  // by rank
@@ -128,7 +106,7 @@ INSTANTIATE_TEST_SUITE_P(
                       .preset = "qwen_moe",
                       .recompute = "full",
                       .expert = 2},
-        PlannedLayout{.tensor = 2, .preset = "mixtral", .expert = 2, .context = 2},
+        PlannedLayout{.tensor = 2, .preset = "mixtral", .expert = 2, .context = 2, .length = 256},
         PlannedLayout{.data = 2,
                       .pipeline = 2,
                       .zero_stage = 3,
