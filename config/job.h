@@ -82,7 +82,7 @@ struct Parallel {
   std::int64_t tensor = 1, pipeline = 1, context = 1, expert = 1, zero_stage = 0;
   std::string schedule = "1f1b";
   std::int64_t virtual_stages = 1;
-  std::string recompute = "none";
+  std::vector<std::string> recompute = {"none"};  // one value, or one for each stage
   std::string gradient_wire = "fp32";
   std::string context_attention = "ring";
 };

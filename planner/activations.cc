@@ -4,6 +4,7 @@
 #include <map>
 
 #include "layout/block_peaks.h"
+#include "layout/recompute.h"
 
 namespace phalanx::planner {
 namespace {
@@ -13,9 +14,10 @@ using layout::Operation;
 using layout::OperationKind;
 
 std::vector<BlockPeaks> blocks_of(const config::Job& job, const layout::StageLayers& layers,
-                                  const layout::MicroBatchShape& shape) {
+                                  layout::MicroBatchShape shape, layout::Recompute recompute) {
   using layout::BlockKind;
   std::vector<BlockPeaks> blocks;
+  shape.attention_recomputed = recompute == layout::Recompute::kSelective;
   const auto add = [&](BlockKind kind) {
     blocks.push_back(layout::block_peaks(job.model, kind, shape, layout::element_bytes(job)));
   };
@@ -154,7 +156,9 @@ std::vector<std::int64_t> step_activations(const config::Job& job,
                                            const layout::MicroBatchShape& shape) {
   const auto each = layout::element_bytes(job);
   std::vector<std::vector<BlockPeaks>> stages;
-  for (const auto& layers : partition.stages) stages.push_back(blocks_of(job, layers, shape));
+  for (int stage = 0; stage < partition.map.stages(); ++stage)
+    stages.push_back(blocks_of(job, partition.stages[static_cast<std::size_t>(stage)], shape,
+                               layout::recompute_of(job.parallel, stage)));
   const Flow flow{layout::boundary_bytes(job.model, shape, each),
                   shape.all_tokens() * shape.words(job.model.vocab_size) * each.values};
   const auto tokens = layout::SavedElements{0, 0, 2 * step.tokens}.bytes(each);

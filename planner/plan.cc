@@ -4,6 +4,7 @@
 #include <map>
 
 #include "layout/expert_memory.h"
+#include "layout/recompute.h"
 #include "layout/saved_bytes.h"
 #include "layout/schedule_drawing.h"
 #include "layout/schedule_memory.h"
@@ -45,11 +46,15 @@ std::map<std::int64_t, std::vector<int>> tensor_classes(const config::Model& mod
 }
 
 std::vector<layout::StageMemory> stage_memories(const config::Job& job, const Plan& plan,
-                                                const layout::MicroBatchShape& shape) {
+                                                layout::MicroBatchShape shape) {
   const auto each = layout::element_bytes(job);
   std::vector<layout::StageMemory> memories;
-  for (const auto& stage : plan.partition.stages)
-    memories.push_back(layout::stage_memory(job.model, stage, shape, each));
+  for (int stage = 0; stage < plan.partition.map.stages(); ++stage) {
+    shape.attention_recomputed =
+        layout::recompute_of(job.parallel, stage) == layout::Recompute::kSelective;
+    memories.push_back(layout::stage_memory(
+        job.model, plan.partition.stages[static_cast<std::size_t>(stage)], shape, each));
+  }
   return memories;
 }
 

@@ -20,7 +20,6 @@ StepShape step_shape(const config::Job& job, const layout::MeshSizes& mesh) {
   auto& sharing = job.parallel.context_attention == "ulysses" ? shape.micro_batch.exchange_ranks
                                                               : shape.micro_batch.ring_ranks;
   sharing = mesh.context;
-  shape.micro_batch.attention_recomputed = job.parallel.recompute == "selective";
   shape.micro_batch.expert_ranks = mesh.expert;
   shape.micro_batch.expert_rows = layout::even_expert_rows(job.model, shape.micro_batch);
   shape.tokens = sequences * length;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "layout/expert_memory.h"
+#include "layout/recompute.h"
 
 namespace phalanx::planner {
 namespace {
@@ -31,9 +32,9 @@ constexpr std::int64_t kLossNumbers = 3;
 struct Forwards {
   std::int64_t attention = 1, rest = 1;
 };
-Forwards forwards_of(bool recomputed, const StepShape& shape) {
-  const std::int64_t rest = recomputed ? 2 : 1;
-  return {rest + (shape.micro_batch.attention_recomputed ? 1 : 0), rest};
+Forwards forwards_of(layout::Recompute recompute) {
+  return {recompute == layout::Recompute::kNone ? 1 : 2,
+          recompute == layout::Recompute::kFull ? 2 : 1};
 }
 
 // The loads of sequences that `ranks` have parts of, for the loss that balances experts.
@@ -145,7 +146,7 @@ Traffic traffic(const config::Job& job, const layout::Partition& partition,
     const int stage = schedule.stage(pipeline_rank, chunk);
     const auto s = static_cast<std::size_t>(stage);
     const auto& layers = partition.stages[s];
-    const auto forwards = forwards_of(schedule.recomputed[s], shape);
+    const auto forwards = forwards_of(layout::recompute_of(job.parallel, stage));
     sent.tensor += on_tensor_axis(job, layers, forwards, shape);
     sent.context += on_context_axis(job, layers, forwards, shape, partition.mesh.sizes().context);
     const auto [even, most] = on_expert_axis(job, layers, forwards, shape);

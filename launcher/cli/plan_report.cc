@@ -66,7 +66,7 @@ std::string step_text(const config::Job& job, const Plan& plan) {
     text += fmt::format("; schedule {}, {} a rank, ranks wait {:.1f}% of the time", name,
                         count(plan.partition.map.chunks, "stage"), 100 * plan.bubble);
   return text + fmt::format("; ZeRO {}, recompute {}, {}\n", job.parallel.zero_stage,
-                            job.parallel.recompute, job.train.precision);
+                            fmt::join(job.parallel.recompute, ", "), job.train.precision);
 }
 
 // "embedding, layers 0-3" of neighbouring stages.

@@ -116,7 +116,7 @@ TEST(Plan, CountsTheMicroBatchesThatEachScheduleKeeps) {
 
 TEST(Plan, KeepsOnlyInputsOfRecomputedStagesAndOneStageWhole) {
   auto job = wide_job();
-  job.parallel.recompute = "full";
+  job.parallel.recompute = {"full"};
   const auto whole = planner::plan(wide_job()).classes.front().memory.activations;
   const auto plan = planner::plan(job);
   const auto each = layout::element_bytes(job);

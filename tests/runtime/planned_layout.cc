@@ -1,7 +1,8 @@
 #include "tests/runtime/planned_layout.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <string>
 
 #include "base/check.h"
 
@@ -37,8 +38,8 @@ std::ostream& operator<<(std::ostream& out, const PlannedLayout& l) {
   return out << l.preset << " data " << l.data << " tensor " << l.tensor << " pipeline "
              << l.pipeline << " context " << l.context << ' ' << l.exchange << " expert "
              << l.expert << " zero " << l.zero_stage << ' ' << l.precision << " wire " << l.wire
-             << ' ' << l.schedule << " x" << l.virtual_stages << " recompute " << l.recompute
-             << " length " << l.length;
+             << ' ' << l.schedule << " x" << l.virtual_stages << " length " << l.length
+             << " recompute " << fmt::format("{}", fmt::join(l.recompute, ", "));
 }
 
 const planner::RankClass& class_of(const planner::Plan& plan, int rank) {

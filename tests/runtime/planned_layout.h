@@ -1,6 +1,8 @@
 #pragma once
 
 #include <ostream>
+#include <string>
+#include <vector>
 
 #include "config/job.h"
 #include "planner/plan.h"
@@ -15,7 +17,7 @@ struct PlannedLayout {
   const char* preset = "llama";
   const char* schedule = "1f1b";
   int virtual_stages = 1;
-  const char* recompute = "none";
+  std::vector<std::string> recompute = {"none"};
   int expert = 1, context = 1;
   const char* exchange = "ring";
   int length = 24;  // of sequences

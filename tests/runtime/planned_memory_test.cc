@@ -146,7 +146,7 @@ INSTANTIATE_TEST_SUITE_P(
                       .preset = "gpt2",
                       .schedule = "interleaved_1f1b",
                       .virtual_stages = 2,
-                      .recompute = "full"},
+                      .recompute = {"full"}},
         PlannedLayout{.data = 2, .preset = "mixtral", .expert = 2},
         PlannedLayout{
             .data = 4, .zero_stage = 1, .precision = "bf16", .preset = "qwen_moe", .expert = 2},
