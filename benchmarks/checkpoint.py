@@ -11,7 +11,7 @@ EVERY = 1  # steps
 def measure(model="S", checkpoints=3, repetitions=2):
     state_bytes = MODELS[model].parameters() * 3 * 4  # parameters and two moments, fp32
     shard = state_bytes // RANKS
-    program = compile_c("cc", ROOT / "benchmarks/memcpy.c")
+    program = compile_c("cc", ROOT / "benchmarks/memory_limit.c")
     what = f"{model}, {RANKS} ranks, {shard / 1e6:.0f} MB each"
     row = Row("Stall of training by a checkpoint", what, "ms", "lower")
     first = Row("Stall of training by a checkpoint", what + ", the first of a run", "ms", "lower")
@@ -22,7 +22,7 @@ def measure(model="S", checkpoints=3, repetitions=2):
         first.add("Phalanx", stalls[0])
         for stall in stalls[1:]:
             row.add("Phalanx", stall)
-        copied = medians([program, RANKS, shard])[shard] * 1e3
+        copied = medians([program, "copy", RANKS, shard])[shard] * 1e3
         row.add("memcpy", copied)
         first.add("memcpy", copied)
     return [row, first]

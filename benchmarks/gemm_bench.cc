@@ -1,6 +1,6 @@
 // Matrix products of training steps on one thread: ours beside LibTorch's, in turn within one run,
-// and beside what the core does with multiply-adds alone. Prints Markdown: GFLOP/s, the median and
-// in brackets the worst.
+// and beside what the core does with multiply-adds alone. Prints a line of JSON per product: the
+// median of each in GFLOP/s.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
@@ -9,6 +9,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <functional>
+#include <iostream>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
@@ -116,31 +118,31 @@ class Products {
     return {
         {"y = x wᵀ",
          {{"at::mm", [this] { at::mm_out(y_, x_, w_.t()); }},
-          {"brgemm", blocked(blocked_y_, y_, false)},
+          {"brgemm, packed", blocked(blocked_y_, y_, false)},
           {"ours",
            [=, this] {
              gemm(tokens, outputs, inputs, 1.f, x(), w(Transpose::kYes), 0.f, to(y_, outputs));
            }},
-          {"ours, packed", [=, this] { gemm(tokens, 1.f, x(), forward_, 0.f, to(y_, outputs)); }}}},
+          {"ours, w packed", [=, this] { gemm(tokens, 1.f, x(), forward_, 0.f, to(y_, outputs)); }}}},
         {"dx = dy w",
          {{"at::mm", [this] { at::mm_out(dx_, dy_, w_); }},
-          {"brgemm", blocked(blocked_dx_, dx_, false)},
+          {"brgemm, packed", blocked(blocked_dx_, dx_, false)},
           {"ours",
            [=, this] {
              gemm(tokens, inputs, outputs, 1.f, dy(Transpose::kNo), w(Transpose::kNo), 0.f,
                   to(dx_, inputs));
            }},
-          {"ours, packed",
+          {"ours, w packed",
            [=, this] { gemm(tokens, 1.f, dy(Transpose::kNo), backward_, 0.f, to(dx_, inputs)); }}}},
         {"dw += dyᵀ x",
          {{"at::mm", [this] { at::addmm_out(dw_narrow_, dw_narrow_, dy_.t(), x_); }},
-          {"brgemm", blocked(blocked_dw_, dw_, true)},
+          {"brgemm, packed", blocked(blocked_dw_, dw_, true)},
           {"ours",
            [=, this] {
              gemm(outputs, inputs, tokens, 1.f, dy(Transpose::kYes), x(), 1.f,
                   Matrix<float>{dw_.mutable_data_ptr<float>(), inputs});
            }},
-          {"ours, packed", {}}}},
+          {"ours, w packed", {}}}},
     };
   }
 
@@ -181,8 +183,8 @@ double time_of(const std::function<void()>& multiply) {
   return seconds(Clock::now() - begin);
 }
 
-// Seconds of each contender, sorted; they take turns.
-std::vector<std::vector<double>> measure(const std::vector<Contender>& contenders, double budget) {
+// Median seconds of each contender, 0 of one that has no such product; they take turns.
+std::vector<double> measure(const std::vector<Contender>& contenders, double budget) {
   std::vector<std::vector<double>> times(contenders.size());
   for (const auto& [_, multiply] : contenders)
     if (multiply) multiply();
@@ -190,33 +192,32 @@ std::vector<std::vector<double>> measure(const std::vector<Contender>& contender
   for (int turn = 0; turn < 3 || seconds(Clock::now() - begin) < budget; ++turn)
     for (std::size_t i = 0; i < contenders.size(); ++i)
       if (contenders[i].multiply) times[i].push_back(time_of(contenders[i].multiply));
-  for (auto& each : times) std::ranges::sort(each);
-  return times;
+  std::vector<double> medians;
+  for (auto& each : times) {
+    std::ranges::sort(each);
+    medians.push_back(each.empty() ? 0 : each[each.size() / 2]);
+  }
+  return medians;
 }
 
 template <class T>
-void print_table(const char* type, double budget) {
-  const double before = peak_flops_per_second(c10::CppTypeToScalarType<T>::value);
-  std::vector<std::string> rows;
-  for (const auto& layer : kLayers) {
-    const double flops = 2.0 * static_cast<double>(layer.tokens * layer.inputs * layer.outputs);
-    Products<T> products(layer);
-    for (const auto& [what, contenders] : products.all()) {
-      std::string row = fmt::format("| {} [{} x {} x {}], {} |", layer.name, layer.tokens,
-                                    layer.inputs, layer.outputs, what);
-      for (const auto& times : measure(contenders, budget))
-        row += times.empty()
-                   ? " |"
-                   : fmt::format(" {:.0f} ({:.0f}) |", flops / times[times.size() / 2] * 1e-9,
-                                 flops / times.back() * 1e-9);
-      rows.push_back(std::move(row));
-    }
+void measure_layer(const char* type, const Layer& layer, double budget) {
+  const double flops = 2.0 * static_cast<double>(layer.tokens * layer.inputs * layer.outputs);
+  Products<T> products(layer);
+  for (const auto& [what, contenders] : products.all()) {
+    auto figures = nlohmann::ordered_json::object();
+    const auto medians = measure(contenders, budget);
+    for (std::size_t i = 0; i < medians.size(); ++i)
+      if (medians[i] > 0) figures[contenders[i].name] = flops / medians[i] * 1e-9;
+    figures["multiply-adds alone"] =
+        peak_flops_per_second(c10::CppTypeToScalarType<T>::value) * 1e-9;
+    std::cout << nlohmann::ordered_json{
+                     {"type", type},
+                     {"product", fmt::format("{} [{} x {} x {}], {}", layer.name, layer.tokens,
+                                             layer.inputs, layer.outputs, what)},
+                     {"gflops", figures}}
+              << std::endl;
   }
-  const double after = peak_flops_per_second(c10::CppTypeToScalarType<T>::value);
-  fmt::print("{}; multiply-adds alone {:.0f} GFLOP/s before, {:.0f} after:\n\n", type,
-             before * 1e-9, after * 1e-9);
-  fmt::print("| | at::mm | brgemm, packed | ours | ours, w packed |\n|---|---|---|---|---|\n{}\n\n",
-             fmt::join(rows, "\n"));
 }
 
 }  // namespace
@@ -230,6 +231,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   at::set_num_threads(1);
-  phalanx::kernels::print_table<float>("fp32", budget);
-  phalanx::kernels::print_table<c10::BFloat16>("bf16", budget);
+  for (const auto& layer : phalanx::kernels::kLayers) {
+    phalanx::kernels::measure_layer<float>("fp32", layer, budget);
+    phalanx::kernels::measure_layer<c10::BFloat16>("bf16", layer, budget);
+  }
 }

@@ -9,9 +9,13 @@ import sys
 import time
 
 import all_reduce
+import axes
 import checkpoint
+import gemm
+import one_rank
 import recovery
 import scale
+import schedules
 import startup
 import table
 import training
@@ -33,6 +37,13 @@ SECTIONS = {
     "training-bf16": lambda repetitions: training.measure("S", "bf16", steps=6, repetitions=repetitions),
     "training-large": lambda _: training.measure("M", "fp32", steps=3, repetitions=1),
     "training-large-bf16": lambda _: training.measure("M", "bf16", steps=3, repetitions=1),
+    "axes": lambda repetitions: axes.measure("S", "fp32", steps=6, repetitions=repetitions),
+    "axes-bf16": lambda repetitions: axes.measure("S", "bf16", steps=6, repetitions=repetitions),
+    "axes-large": lambda _: axes.measure("M", "fp32", steps=3, repetitions=1),
+    "axes-large-bf16": lambda _: axes.measure("M", "bf16", steps=3, repetitions=1),
+    "schedules": lambda _: schedules.measure(),
+    "one-rank": lambda _: one_rank.measure(),
+    "gemm": lambda repetitions: gemm.measure(repetitions=repetitions),
     "all-reduce": lambda repetitions: all_reduce.measure(repetitions=repetitions),
     "checkpoint": lambda repetitions: checkpoint.measure(repetitions=repetitions),
 }
@@ -52,7 +63,7 @@ def main():
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="measure only these")
     parser.add_argument("--repetitions", type=int, default=3, help="launches of each side (default 3)")
     options = parser.parse_args()
-    everything = [name for name in SECTIONS if not (options.quick and name.startswith("training-large"))]
+    everything = [name for name in SECTIONS if not (options.quick and "-large" in name)]
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     for name in options.only or everything:

@@ -1,7 +1,7 @@
 """What a user of torchrun would write for the job of benchmarks/jobs.py, over Gloo.
 
---mode ddp: DistributedDataParallel; fsdp2: fully_shard of every layer; zero2: DeepSpeed. --precision bf16 is autocast for
-ddp, and for fsdp2 and zero2 what they call mixed precision: weights kept in fp32, computed with in bf16.
+--mode ddp: DistributedDataParallel; fsdp2: fully_shard of every layer; zero2: DeepSpeed; tensor, pipeline: model_parallel.py.
+--precision bf16 is mixed precision for fsdp2 and zero2, weights kept in fp32 and computed with in bf16, else autocast.
 Every rank prints "RANK rank restart pid"; rank 0 prints "STEP step restart seconds loss" after each step.
 --begin-from names a folder of same_start.py; --save writes a checkpoint after every step, and a restarted worker goes on from
 it (ddp).
@@ -27,19 +27,20 @@ from model import Transformer
 TOKENS_OFFSET = 4096  # docs/data_format.md
 
 
-def sequences(model, start, rank, ranks):
-    """Endless micro-batches (inputs, targets) of this rank: its part of each step's samples, in Phalanx's order."""
+def sequences(model, start, micro_batch, ranks, part, parts):
+    """Endless micro-batches (inputs, targets): one of `parts` of each step's samples, in Phalanx's order."""
     tokens = np.memmap(TRAIN_TOKENS, dtype="<u2", mode="r", offset=TOKENS_OFFSET)
-    length, batch = model.sequence_length, model.micro_batch
+    length = model.sequence_length
     order = np.load(f"{start}/order.npy") if start else np.arange((len(tokens) - 1) // length)
-    own = model.samples_per_step(1)
-    index = rank * own
+    own = model.samples_per_step(ranks) // parts
+    index = part * own
     while True:
-        for i in range(index, index + own, batch):
-            rows = [tokens[n * length : n * length + length + 1].astype(np.int64) for n in order.take(range(i, i + batch), mode="wrap")]
+        for i in range(index, index + own, micro_batch):
+            rows = [tokens[n * length : n * length + length + 1].astype(np.int64)
+                    for n in order.take(range(i, i + micro_batch), mode="wrap")]
             block = torch.from_numpy(np.stack(rows))
             yield block[:, :-1], block[:, 1:]
-        index += ranks * own
+        index += parts * own
 
 
 def tell(*words):
@@ -76,14 +77,14 @@ def cross_entropy(logits, targets):
 
 
 class Ddp:
-    def __init__(self, options, model, network):
+    def __init__(self, options, network, micro_batch, accumulation):
         self._optimizer = adamw(network)
         self._checkpoint = f"{options.folder}/checkpoint"
         self.step = restore(self._checkpoint, network, self._optimizer)
         self._ddp = DistributedDataParallel(network, gradient_as_bucket_view=True)
         self._forward = torch.compile(self._ddp) if options.compile else self._ddp
         self._bf16 = options.precision == "bf16"
-        self._accumulation = model.accumulation
+        self._accumulation = accumulation
 
     def train(self, batches):
         loss = 0
@@ -105,7 +106,7 @@ class Ddp:
 
 
 class Fsdp2:
-    def __init__(self, options, model, network):
+    def __init__(self, options, network, micro_batch, accumulation):
         from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
         policy = MixedPrecisionPolicy()
         if options.precision == "bf16":
@@ -117,7 +118,7 @@ class Fsdp2:
             fully_shard(layer, mesh=mesh, mp_policy=policy)
         self._network = fully_shard(network, mesh=mesh, mp_policy=policy)
         self._optimizer = adamw(network)
-        self._accumulation = model.accumulation
+        self._accumulation = accumulation
         self.step = 0
 
     def train(self, batches):
@@ -136,15 +137,15 @@ class Fsdp2:
 
 
 class Zero2:
-    def __init__(self, options, model, network):
+    def __init__(self, options, network, micro_batch, accumulation):
         import deepspeed
         deepspeed.init_distributed(dist_backend="gloo")
         configuration = {
-            "train_micro_batch_size_per_gpu": model.micro_batch, "gradient_accumulation_steps": model.accumulation,
+            "train_micro_batch_size_per_gpu": micro_batch, "gradient_accumulation_steps": accumulation,
             "gradient_clipping": 1.0, "zero_optimization": {"stage": 2}, "zero_allow_untested_optimizer": True,
             "bf16": {"enabled": options.precision == "bf16"}, "steps_per_print": 10**9}
         self._engine, *_ = deepspeed.initialize(model=network, optimizer=adamw(network), config=configuration)
-        self._accumulation = model.accumulation
+        self._accumulation = accumulation
         self.step = 0
 
     def train(self, batches):
@@ -159,13 +160,23 @@ class Zero2:
         return loss
 
 
+def make_trainer(options, network, micro_batch, accumulation):
+    if options.mode in ("tensor", "pipeline"):
+        import model_parallel
+        trainer = {"tensor": model_parallel.TensorParallel, "pipeline": model_parallel.Pipeline}[options.mode]
+        return trainer(options, network, accumulation, adamw, cross_entropy)
+    return {"ddp": Ddp, "fsdp2": Fsdp2, "zero2": Zero2}[options.mode](options, network, micro_batch, accumulation)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", required=True)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--folder", required=True)
-    parser.add_argument("--mode", choices=("ddp", "fsdp2", "zero2"), default="ddp")
+    parser.add_argument("--mode", choices=("ddp", "fsdp2", "zero2", "tensor", "pipeline"), default="ddp")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--micro-batch", type=int, help="sequences; default the model's")
+    parser.add_argument("--first-stage-layers", type=int, help="of a pipeline")
     parser.add_argument("--begin-from")
     parser.add_argument("--save", action="store_true")
     parser.add_argument("--compile", action="store_true")
@@ -182,8 +193,12 @@ def main():
     if options.begin_from:
         weights = np.load(f"{options.begin_from}/weights.npz")
         network.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights.files})
-    trainer = {"ddp": Ddp, "fsdp2": Fsdp2, "zero2": Zero2}[options.mode](options, model, network)
-    batches = sequences(model, options.begin_from, rank, ranks)
+    divides_model = options.mode in ("tensor", "pipeline")
+    part, parts = (0, 1) if divides_model else (rank, ranks)
+    micro_batch = options.micro_batch or model.micro_batch
+    accumulation = model.samples_per_step(ranks) // parts // micro_batch
+    trainer = make_trainer(options, network, micro_batch, accumulation)
+    batches = sequences(model, options.begin_from, micro_batch, ranks, part, parts)
     while trainer.step < options.steps:
         begin = time.perf_counter()
         loss = trainer.train(batches)

@@ -33,6 +33,26 @@ TEST(Reproducible, FourRanksOnOneTwoOrFourNodesAreBitwiseEqual) {
   expect_nothing_left(workshop);
 }
 
+// Time is compared with the least that is possible alone: a busy machine takes longer.
+TEST(Reproducible, AnEmulatedLinkTakesTimeAndChangesNoBit) {
+  Workshop workshop;
+  const Arguments apart = {"--train.steps=8", "--launch.ranks_per_node=1",
+                           "--launch.emulate_nodes=2"};
+  LiveRun fast(workshop, "fast", apart);
+  EXPECT_EQ(fast.wait(), 0) << fast.console();
+  auto slowly = apart;
+  slowly.push_back("--launch.emulate_link.bandwidth=0.02");  // 2.5 MB/s
+  LiveRun slow(workshop, "slow", slowly);
+  EXPECT_EQ(slow.wait(), 0) << slow.console();
+  expect_equal(slow, fast);
+  // Of each gradient a node sends half, and the sum of the other half.
+  const auto plan = workshop.phalanx({"plan", workshop.job().string(), "--json"});
+  const double bytes = Json::parse(plan.output)["parameters"].get<double>() * sizeof(float);
+  EXPECT_GT(bytes, 100'000);
+  for (const Json& step : slow.metrics())
+    EXPECT_GE(step["seconds"].get<double>(), 0.95 * bytes / 2.5e6) << step;
+}
+
 TEST(Reproducible, AnotherSeedGivesAnotherRun) {
   Workshop workshop;
   LiveRun first(workshop, "first");
