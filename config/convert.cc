@@ -123,7 +123,7 @@ Parallel to_struct(const schema::Parallel& from) {
   to.zero_gather = from.zero_gather();
   to.schedule = from.schedule();
   to.virtual_stages = from.virtual_stages();
-  to.recompute = from.recompute();
+  to.recompute = {from.recompute().begin(), from.recompute().end()};
   to.gradient_wire = from.gradient_wire();
   to.context_attention = from.context_attention();
   return to;
@@ -139,7 +139,7 @@ void to_schema(const Parallel& from, schema::Parallel& to) {
   to.set_zero_gather(from.zero_gather);
   to.set_schedule(from.schedule);
   to.set_virtual_stages(from.virtual_stages);
-  to.set_recompute(from.recompute);
+  for (const auto& word : from.recompute) to.add_recompute(word);
   to.set_gradient_wire(from.gradient_wire);
   to.set_context_attention(from.context_attention);
 }

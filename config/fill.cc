@@ -102,7 +102,12 @@ void Fill::entry(Message& section, const std::string& name, const YAML::Node& va
 void Fill::field(Message& section, const Field& field, const YAML::Node& node,
                  const std::string& path, const Place& key) {
   findings_.place(path, is_section(field) ? key : place_of(node, key));
-  if (field.is_repeated()) return list(section, field, node, path, key);
+  const bool alone = node.IsScalar() && field.options().GetExtension(schema::or_one);
+  if (alone) {
+    section.GetReflection()->ClearField(&section, &field);
+    findings_.forget_below(path);
+  }
+  if (field.is_repeated() && !alone) return list(section, field, node, path, key);
   if (is_section(field))
     return this->section(*section.GetReflection()->MutableMessage(&section, &field), node, path,
                          key);
@@ -118,7 +123,9 @@ bool Fill::size_fits(const Field& field, int size, const std::string& path, cons
   };
   if (options.HasExtension(schema::items) && size != options.GetExtension(schema::items))
     return complain("");
-  if (size == 0 && options.GetExtension(schema::required)) return complain("");
+  const bool needs_one =
+      options.GetExtension(schema::required) || options.GetExtension(schema::or_one);
+  if (size == 0 && needs_one) return complain("");
   if (options.HasExtension(schema::only_items) && size > options.GetExtension(schema::only_items))
     return complain(": a list of more than one is not supported yet");
   return true;

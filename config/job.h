@@ -83,7 +83,7 @@ struct Parallel {
   std::string zero_gather = "run";
   std::string schedule = "1f1b";
   std::int64_t virtual_stages = 1;
-  std::string recompute = "none";
+  std::vector<std::string> recompute = {"none"};  // one value, or one for each stage
   std::string gradient_wire = "fp32";
   std::string context_attention = "ring";
 };

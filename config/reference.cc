@@ -53,6 +53,7 @@ std::string code(const std::string& text) { return "`" + text + "`"; }
 std::string type_of(const FieldDescriptor& field) {
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_STRING:
+      if (field.is_repeated()) return "text, or list of texts";
       return field.options().GetExtension(schema::is_path) ? "path" : "text";
     case FieldDescriptor::CPPTYPE_DOUBLE:
       return field.is_repeated() ? "list of numbers" : "number";

@@ -23,7 +23,10 @@ struct Store {
   void operator()(std::int64_t value) const { reflection().SetInt64(&section, field, value); }
   void operator()(std::uint64_t value) const { reflection().SetUInt64(&section, field, value); }
   void operator()(const std::string& value) const {
-    reflection().SetString(&section, field, value);
+    if (!field->is_repeated()) return reflection().SetString(&section, field, value);
+    if (index == reflection().FieldSize(section, field))
+      return reflection().AddString(&section, field, value);
+    reflection().SetRepeatedString(&section, field, index, value);
   }
   void operator()(double value) const {
     if (!field->is_repeated()) return reflection().SetDouble(&section, field, value);
@@ -41,8 +44,11 @@ bool is_section(const FieldDescriptor& field) {
 std::string list_text(const Message& section, const FieldDescriptor& field) {
   const auto& reflection = *section.GetReflection();
   std::vector<std::string> items;
+  const bool words = field.cpp_type() == FieldDescriptor::CPPTYPE_STRING;
   for (int i = 0; i < reflection.FieldSize(section, &field); ++i)
-    items.push_back(number_text(reflection.GetRepeatedDouble(section, &field, i)));
+    items.push_back(words ? yaml_text(reflection.GetRepeatedString(section, &field, i))
+                          : number_text(reflection.GetRepeatedDouble(section, &field, i)));
+  if (items.size() == 1 && field.options().GetExtension(schema::or_one)) return items.front();
   return fmt::format("[{}]", fmt::join(items, ", "));
 }
 
@@ -70,6 +76,8 @@ void fill_default_lists(Message& section) {
       if (reflection.FieldSize(section, &field) > 0) continue;
       for (const double value : field.options().GetRepeatedExtension(schema::default_items))
         reflection.AddDouble(&section, &field, value);
+      for (const auto& word : field.options().GetRepeatedExtension(schema::default_words))
+        reflection.AddString(&section, &field, word);
     } else if (!field.is_repeated() && is_section(field) && is_present(section, field)) {
       fill_default_lists(*reflection.MutableMessage(&section, &field));
     }

@@ -21,7 +21,7 @@ std::string join_path(const std::string& section, const std::string& key);
 void store(google::protobuf::Message& section, const google::protobuf::FieldDescriptor& field,
            const Value& value, int index = 0);
 
-// Gives lists of numbers that are empty their defaults, in all sections.
+// Gives lists of numbers and of words that are empty their defaults, in all sections.
 void fill_default_lists(google::protobuf::Message& section);
 
 // A key that is no section, with its value as in YAML (a list of numbers is one value: "[0.9,

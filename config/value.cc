@@ -190,6 +190,7 @@ std::string describe_element(const FieldDescriptor& field) {
 std::string describe_values(const FieldDescriptor& field) {
   if (!field.is_repeated()) return describe_element(field);
   const auto& options = field.options();
+  if (options.GetExtension(schema::or_one)) return describe_element(field) + ", or a list of these";
   if (!options.HasExtension(schema::items)) return "a list, not empty";
   return fmt::format("a list of {}, each {}", options.GetExtension(schema::items),
                      describe_element(field));

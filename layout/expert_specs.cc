@@ -15,15 +15,18 @@ std::vector<TensorSpec> swiglu_specs(const config::Model& model, const std::stri
   return specs;
 }
 
-std::vector<TensorSpec> routed_expert_specs(const config::Model& model, const std::string& ffn,
-                                            std::int64_t expert_width) {
+std::int64_t expert_width(const config::Model& model) {
+  return model.preset == "qwen_moe" ? model.expert_width : model.ffn_width;
+}
+
+std::vector<TensorSpec> routed_expert_specs(const config::Model& model, const std::string& ffn) {
   std::vector<TensorSpec> specs;
   specs.push_back({ffn + "router.weight", {model.experts, model.width}});
   specs.push_back({ffn + "router.bias", {model.experts}, Init::kZeros, false});
   specs.back().counts_load = true;
   for (std::int64_t e = 0; e < model.experts; ++e)
     for (auto spec :
-         swiglu_specs(model, ffn + "experts." + std::to_string(e) + ".", expert_width)) {
+         swiglu_specs(model, ffn + "experts." + std::to_string(e) + ".", expert_width(model))) {
       spec.expert = e;
       specs.push_back(std::move(spec));
     }

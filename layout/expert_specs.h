@@ -8,10 +8,12 @@
 
 namespace phalanx::layout {
 
+// Channels inside a routed expert.
+std::int64_t expert_width(const config::Model& model);
+
 // Of a layer's feed-forward part `ffn` ("layers.3.ffn."): the router and its bias, then the routed
-// experts, `expert_width` wide.
-std::vector<TensorSpec> routed_expert_specs(const config::Model& model, const std::string& ffn,
-                                            std::int64_t expert_width);
+// experts.
+std::vector<TensorSpec> routed_expert_specs(const config::Model& model, const std::string& ffn);
 
 // The matrices gate, up and down of a SwiGLU of that width, named `prefix`gate.weight and so on.
 std::vector<TensorSpec> swiglu_specs(const config::Model& model, const std::string& prefix,

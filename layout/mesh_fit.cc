@@ -8,6 +8,7 @@
 #include <string>
 
 #include "layout/layout_error.h"
+#include "layout/recompute.h"
 
 namespace phalanx::layout {
 namespace {
@@ -94,11 +95,13 @@ void check_tensor(const config::Model& model, std::int64_t tensor) {
            (model.experts > 0 || model.ffn_width % ranks == 0);
   };
   if (heads_fit(tensor)) return;
+  // Experts are whole on every tensor rank, whatever their width.
+  const auto channels =
+      model.experts > 0 ? std::string() : fmt::format(" and model.ffn_width = {}", model.ffn_width);
   throw LayoutError(
-      fmt::format("parallel.tensor: expected a number that divides model.heads = {} and "
-                  "model.ffn_width = {}, and divides or is a multiple of model.kv_heads = {}; "
-                  "found {}",
-                  model.heads, model.ffn_width, model.kv_heads, tensor),
+      fmt::format("parallel.tensor: expected a number that divides model.heads = {}{}, and divides "
+                  "or is a multiple of model.kv_heads = {}; found {}",
+                  model.heads, channels, model.kv_heads, tensor),
       fmt::format("{} would fit", nearest(tensor, model.heads, heads_fit)));
 }
 
@@ -187,6 +190,7 @@ void check_model_fits(const config::Model& model, const config::Parallel& parall
   check_tokens(model, parallel);
   check_context_heads(model, parallel);
   check_stages(model, parallel);
+  check_recompute(parallel);
 }
 
 }  // namespace phalanx::layout

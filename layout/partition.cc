@@ -1,12 +1,13 @@
 #include "layout/partition.h"
 
 #include "layout/mesh_fit.h"
+#include "layout/recompute.h"
 
 namespace phalanx::layout {
 namespace {
 
 bool holds_layers_apart(const config::Parallel& parallel) {
-  return parallel.zero_stage >= 2 || parallel.recompute == "full";
+  return parallel.zero_stage >= 2 || recomputes(parallel, Recompute::kFull);
 }
 
 int chunks_of(const config::Job& job, ScheduleKind schedule) {

@@ -31,7 +31,7 @@ std::vector<TensorSpec> with_attention_biases(const std::vector<TensorSpec>& spe
 
 std::vector<TensorSpec> qwen_moe_specs(const config::Model& model) {
   return with_feed_forward(with_attention_biases(llama_specs(model)), [&](const std::string& ffn) {
-    auto specs = routed_expert_specs(model, ffn, model.expert_width);
+    auto specs = routed_expert_specs(model, ffn);
     std::ranges::move(swiglu_specs(model, ffn + "shared_expert.", model.ffn_width),
                       std::back_inserter(specs));
     specs.push_back({ffn + "shared_gate.weight", {1, model.width}});

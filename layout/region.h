@@ -20,10 +20,4 @@ struct Region {
   bool operator==(const Region&) const = default;
 };
 
-// What part `part` of `parts` owns of a replicated state, so that together they write it once: the
-// tensors in order, cut between rows (the first dimension) into `parts` runs of elements as even as
-// rows allow. Every element of every tensor is in exactly one region of one part; a part may own
-// nothing.
-std::vector<Region> owned_rows(const std::vector<TensorSpec>& specs, int parts, int part);
-
 }  // namespace phalanx::layout

@@ -2,31 +2,15 @@
 
 #include <algorithm>
 
+#include "layout/block_sizes.h"
+#include "layout/expert_memory.h"
+
 namespace phalanx::layout {
 namespace {
 
-// A model's widths on a rank of the tensor axis, and a micro-batch's tokens.
-struct Sizes {
-  std::int64_t width, own, all;  // of a token; own tokens; all tokens
-  std::int64_t head_width, heads, kv_heads, ffn;
-  std::int64_t exchange;  // ranks
-  bool apart;             // own tokens and all tokens are different memory
-
-  Sizes(const config::Model& model, const MicroBatchShape& shape)
-      : width(model.width),
-        own(shape.own_tokens()),
-        all(shape.all_tokens()),
-        head_width(model.width / model.heads),
-        heads(model.heads / shape.tensor_ranks),
-        kv_heads(std::max<std::int64_t>(1, model.kv_heads / shape.tensor_ranks)),
-        ffn(model.ffn_width / shape.tensor_ranks),
-        exchange(shape.exchange_ranks),
-        apart(shape.tensor_ranks > 1) {}
-};
-
 // The norm that a block begins with: its input and `statistics` numbers a token, then its output
 // again and the gradients of its `vectors`.
-BlockMemory norm(const Sizes& s, std::int64_t statistics, std::int64_t vectors) {
+BlockMemory norm(const BlockSizes& s, std::int64_t statistics, std::int64_t vectors) {
   const SavedElements forward{s.own * s.width, s.own * statistics};
   return {forward, forward + SavedElements{s.own * s.width, vectors * s.width}};
 }
@@ -42,7 +26,7 @@ BlockMemory both(const SavedElements& elements) { return {elements, elements}; }
 BlockMemory then(std::int64_t values) { return {{}, {values}}; }
 
 // Queries, keys and values side by side, what came of them, and a number a query.
-BlockMemory heads(const Sizes& s) {
+BlockMemory heads(const BlockSizes& s) {
   const auto projected = s.all * (s.heads + 2 * s.kv_heads) * s.head_width;
   const auto attended = s.all * s.heads * s.head_width;
   const auto kept = both({projected + attended, s.all * s.heads});
@@ -53,9 +37,9 @@ BlockMemory heads(const Sizes& s) {
 }
 
 // The gradient of the output, of all tokens, which the row linear's weight is multiplied with.
-BlockMemory output_gradient(const Sizes& s) { return then(s.all * s.width); }
+BlockMemory output_gradient(const BlockSizes& s) { return then(s.all * s.width); }
 
-BlockMemory llama(BlockKind kind, const Sizes& s) {
+BlockMemory llama(BlockKind kind, const BlockSizes& s) {
   switch (kind) {
     case BlockKind::kEmbedding:
       return both({0, 0, s.all}) + output_gradient(s);
@@ -70,7 +54,7 @@ BlockMemory llama(BlockKind kind, const Sizes& s) {
 }
 
 // Biases are added to own tokens, so their gradients are of these.
-BlockMemory gpt2(BlockKind kind, const Sizes& s) {
+BlockMemory gpt2(BlockKind kind, const BlockSizes& s) {
   const auto gradients = output_gradient(s) + then(s.apart ? s.own * s.width : 0);
   switch (kind) {
     case BlockKind::kEmbedding:
@@ -106,7 +90,8 @@ std::int64_t SavedElements::bytes(ElementBytes each) const {
 }
 
 BlockMemory block_memory(const config::Model& model, BlockKind kind, const MicroBatchShape& shape) {
-  const Sizes sizes(model, shape);
+  if (kind == BlockKind::kFeedForward && model.experts > 0) return expert_memory(model, shape);
+  const BlockSizes sizes(model, shape);
   auto memory = model.preset == "gpt2" ? gpt2(kind, sizes) : llama(kind, sizes);
   if (kind == BlockKind::kHead) memory = memory + then(logits(model, shape));
   if (kind == BlockKind::kAttention && shape.attention_recomputed)

@@ -16,8 +16,13 @@ struct MicroBatchShape {
   std::int64_t tensor_ranks = 1, tensor_rank = 0;
   // Context ranks that exchange heads for whole sequences (parallel/ulysses_attention.h).
   std::int64_t exchange_ranks = 1;
+  // Or that pass keys and values around (parallel/ring_attention.h).
+  std::int64_t ring_ranks = 1;
   // Attention keeps its input alone until its backward pass (parallel/recomputed_block.h).
   bool attention_recomputed = false;
+  // Ranks that divide the experts, and the rows that come to those of this one
+  // (layout/expert_memory.h).
+  std::int64_t expert_ranks = 1, expert_rows = 0;
 
   std::int64_t all_tokens() const { return sequences * length; }
   std::int64_t own_tokens() const { return all_tokens() / tensor_ranks; }

@@ -1,6 +1,7 @@
 #include "layout/step_schedule.h"
 
 #include "base/check.h"
+#include "layout/recompute.h"
 #include "layout/schedule_check.h"
 #include "layout/schedule_passes.h"
 
@@ -15,6 +16,13 @@ PipelineShape shape(const Partition& partition, int micro_batches) {
 ParameterPolicy parameter_policy(const config::Parallel& parallel) {
   if (parallel.zero_stage < 3) return ParameterPolicy::kResident;
   return parallel.zero_gather == "step" ? ParameterPolicy::kHeldForStep : ParameterPolicy::kPerRun;
+}
+
+std::vector<bool> recomputed_stages(const config::Parallel& parallel, const Partition& partition) {
+  std::vector<bool> stages;
+  for (int stage = 0; stage < partition.map.stages(); ++stage)
+    stages.push_back(recompute_of(parallel, stage) == Recompute::kFull);
+  return stages;
 }
 
 // How many messages may be under way beyond those that must: a sender is seldom held up then.
@@ -34,10 +42,8 @@ GradientPolicy gradient_policy(const config::Parallel& parallel) {
 
 Schedule step_schedule(const config::Job& job, const Partition& partition, int micro_batches) {
   auto schedule = build_schedule(partition.schedule, shape(partition, micro_batches));
-  if (job.parallel.recompute == "full")
-    schedule =
-        with_recompute(std::move(schedule),
-                       std::vector<bool>(static_cast<std::size_t>(partition.map.stages()), true));
+  if (recomputes(job.parallel, Recompute::kFull))
+    schedule = with_recompute(std::move(schedule), recomputed_stages(job.parallel, partition));
   schedule = finished(with_sharding(std::move(schedule), parameter_policy(job.parallel),
                                     gradient_policy(job.parallel)));
   check(check_schedule(schedule).proven(), "a schedule is complete, ordered and free of deadlock");

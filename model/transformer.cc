@@ -40,12 +40,12 @@ constexpr Preset kPresets[] = {{"llama", llama_blocks},
 
 parallel::Chunk make_chunk(const config::Model& model, const layout::StageLayers& layers,
                            const parallel::Parameters& parameters,
-                           const parallel::AxisGroups& groups, Recompute recompute) {
+                           const parallel::AxisGroups& groups, layout::Recompute recompute) {
   const auto preset = std::ranges::find(kPresets, model.preset, &Preset::name);
   check(preset != std::end(kPresets), "model: no preset " + model.preset);
   auto blocks = preset->blocks(model, layers, parameters, groups);
   for (auto& block : blocks)
-    if (recompute == Recompute::kAttention && block->name().ends_with(".attention"))
+    if (recompute == layout::Recompute::kSelective && block->name().ends_with(".attention"))
       block = std::make_unique<parallel::RecomputedBlock>(std::move(block));
   return parallel::Chunk(std::move(blocks));
 }

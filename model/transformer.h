@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "config/job.h"
+#include "layout/recompute.h"
 #include "layout/stage_split.h"
 #include "parallel/axis_groups.h"
 #include "parallel/chunk.h"
@@ -18,12 +19,11 @@ using parallel::MicroBatch;
 // matrices (fp32, bf16, or fp64 in proofs); where that is bf16, norms, biases and gradients are
 // fp32. `model.vocab_size` is resolved; `parameters` holds the stage's tensors, contiguous, in the
 // shapes that layout::buckets gives to this rank, with gradients of the same shape unless no
-// backward pass follows.
-enum class Recompute : std::uint8_t { kNothing, kAttention };  // what blocks do again by themselves
+// backward pass follows. With kSelective attention recomputes by itself; kFull is the schedule's.
 parallel::Chunk make_chunk(const config::Model& model, const layout::StageLayers& layers,
                            const parallel::Parameters& parameters,
                            const parallel::AxisGroups& groups = {},
-                           Recompute recompute = Recompute::kNothing);
+                           layout::Recompute recompute = layout::Recompute::kNone);
 
 // All of the model.
 layout::StageLayers all_layers(const config::Model& model);

@@ -13,10 +13,6 @@
 namespace phalanx::parallel {
 namespace {
 
-// Of one exchange in n chunks, a part of 1 / n at the beginning and at the end has nothing to hide
-// behind; below so many tokens a chunk costs more than it hides.
-constexpr std::int64_t kChunksWorthHiding = 4, kTokensWorthAChunk = 64;
-
 std::vector<std::size_t> times(const std::vector<std::int64_t>& rows, std::int64_t width) {
   std::vector<std::size_t> elements;
   for (const auto count : rows) elements.push_back(static_cast<std::size_t>(count * width));
@@ -68,9 +64,7 @@ ExpertDispatch::ExpertDispatch(std::shared_ptr<comm::Group> group, std::int64_t 
 }
 
 std::int64_t ExpertDispatch::chunk_count(std::int64_t tokens) const {
-  std::int64_t chunks =
-      std::max<std::int64_t>({1, (tokens + chunk_tokens_ - 1) / chunk_tokens_,
-                              std::min(kChunksWorthHiding, tokens / kTokensWorthAChunk)});
+  std::int64_t chunks = layout::expert_chunks(tokens, chunk_tokens_);
   group_->all_reduce({&chunks, 1, comm::ElementType::kInt64}, comm::Reduction::kMax).wait();
   return chunks;
 }

@@ -9,6 +9,7 @@
 
 #include "comm/group.h"
 #include "kernels/expert_rows.h"
+#include "layout/expert_memory.h"
 
 namespace phalanx::parallel {
 
@@ -23,7 +24,7 @@ namespace phalanx::parallel {
 // is copied or cut.
 class ExpertDispatch {
  public:
-  static constexpr std::int64_t kChunkTokens = 1024;
+  static constexpr std::int64_t kChunkTokens = layout::kExpertChunkTokens;
 
   // `group`, null for one rank, has a size that divides `experts`. All members take part in every
   // exchange() and round_trip(), with any number of tokens, none included.

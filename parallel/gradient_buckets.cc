@@ -73,6 +73,7 @@ void GradientBuckets::begin_step() {
 }
 
 void GradientBuckets::begin_pass(int chunk) {
+  const MemoryScope scope(MemoryUse::kGradients);
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     if (bucket(i).chunk != chunk || !bucket(i).gradients_in_runs) continue;
     if (entries_[i].started) settle_run(i);
@@ -139,6 +140,7 @@ void GradientBuckets::start_complete_buckets(int chunk) {
 }
 
 void GradientBuckets::start(std::size_t index) {
+  const MemoryScope scope(MemoryUse::kGradients);
   auto& entry = entries_[index];
   entry.started = true;
   if (!buckets_[index].group) return;
@@ -159,6 +161,7 @@ void GradientBuckets::start(std::size_t index) {
 
 // The sum has arrived, and is where it belongs.
 void GradientBuckets::finish(std::size_t index) {
+  const MemoryScope scope(MemoryUse::kGradients);
   auto& entry = entries_[index];
   if (!buckets_[index].group) return;
   entry.work.wait();

@@ -116,6 +116,7 @@ void count_tensor_memory() {
 
 MemoryScope::MemoryScope(MemoryUse use) : before_(std::exchange(current_use, use)) {}
 MemoryScope::~MemoryScope() { current_use = before_; }
+MemoryUse MemoryScope::current() { return current_use; }
 
 CountedMemory::CountedMemory(MemoryUse use, std::int64_t bytes) : use_(use), bytes_(bytes) {
   count_of(use_).add(bytes_);

@@ -28,6 +28,8 @@ class MemoryScope {
  public:
   explicit MemoryScope(MemoryUse use);
   ~MemoryScope();
+  // The calling thread's; kOther outside of all.
+  static MemoryUse current();
   MemoryScope(const MemoryScope&) = delete;
   MemoryScope& operator=(const MemoryScope&) = delete;
 

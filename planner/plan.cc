@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <map>
 
+#include "layout/expert_memory.h"
+#include "layout/recompute.h"
 #include "layout/saved_bytes.h"
 #include "layout/schedule_drawing.h"
 #include "layout/schedule_memory.h"
 #include "layout/schedule_simulator.h"
 #include "layout/step_schedule.h"
+#include "planner/activations.h"
 #include "planner/step_times.h"
 
 namespace phalanx::planner {
@@ -43,23 +46,16 @@ std::map<std::int64_t, std::vector<int>> tensor_classes(const config::Model& mod
 }
 
 std::vector<layout::StageMemory> stage_memories(const config::Job& job, const Plan& plan,
-                                                int tensor_rank) {
-  auto shape = plan.step.micro_batch;
-  shape.tensor_rank = tensor_rank;
+                                                layout::MicroBatchShape shape) {
   const auto each = layout::element_bytes(job);
   std::vector<layout::StageMemory> memories;
-  for (const auto& stage : plan.partition.stages)
-    memories.push_back(layout::stage_memory(job.model, stage, shape, each));
+  for (int stage = 0; stage < plan.partition.map.stages(); ++stage) {
+    shape.attention_recomputed =
+        layout::recompute_of(job.parallel, stage) == layout::Recompute::kSelective;
+    memories.push_back(layout::stage_memory(
+        job.model, plan.partition.stages[static_cast<std::size_t>(stage)], shape, each));
+  }
   return memories;
-}
-
-// One block's attention, while its backward pass has computed it again.
-std::int64_t attention_again(const config::Job& job, const StepShape& step) {
-  if (!step.micro_batch.attention_recomputed) return 0;
-  const auto block =
-      layout::block_memory(job.model, layout::BlockKind::kAttention, step.micro_batch);
-  const auto each = layout::element_bytes(job);
-  return block.after_backward_input.bytes(each) - block.after_forward.bytes(each);
 }
 
 RankClass rank_class(const config::Job& job, const Plan& plan, int pipeline,
@@ -78,7 +74,7 @@ RankClass rank_class(const config::Job& job, const Plan& plan, int pipeline,
 
 const RankClass& Plan::largest() const {
   return *std::ranges::max_element(classes, {},
-                                   [](const RankClass& each) { return each.memory.total(); });
+                                   [](const RankClass& each) { return each.memory.most(); });
 }
 
 Plan plan(const config::Job& job) {
@@ -89,12 +85,16 @@ Plan plan(const config::Job& job) {
   Plan plan{std::move(partition), step, std::move(schedule)};
   plan.axes = axes_of(plan.partition.mesh);
   for (const auto& [words, places] : tensor_classes(job.model, sizes.tensor)) {
-    const auto peaks =
-        layout::peak_activations(plan.schedule, stage_memories(job, plan, places.front()));
+    auto shape = plan.step.micro_batch;
+    shape.tensor_rank = places.front();
+    const auto peaks = step_activations(job, plan.partition, plan.schedule, step, shape);
+    shape.expert_rows = layout::most_expert_rows(job.model, shape);
+    const auto most = step_activations(job, plan.partition, plan.schedule, step, shape);
     for (int pipeline = 0; pipeline < sizes.pipeline; ++pipeline) {
       plan.classes.push_back(rank_class(job, plan, pipeline, places));
-      plan.classes.back().memory.activations =
-          peaks[static_cast<std::size_t>(pipeline)] + attention_again(job, plan.step);
+      auto& memory = plan.classes.back().memory;
+      memory.activations = peaks[static_cast<std::size_t>(pipeline)];
+      memory.activations_most = most[static_cast<std::size_t>(pipeline)];
     }
   }
   std::ranges::sort(plan.classes, {}, &RankClass::first_rank);
@@ -103,7 +103,7 @@ Plan plan(const config::Job& job) {
 }
 
 std::string draw(const config::Job& job, const Plan& plan) {
-  const auto memories = stage_memories(job, plan, 0);
+  const auto memories = stage_memories(job, plan, plan.step.micro_batch);
   return layout::draw_schedule(
       plan.schedule, layout::simulate(plan.schedule, step_times(job, plan.partition), memories));
 }

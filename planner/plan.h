@@ -22,9 +22,12 @@ struct AxisGroups {
 
 struct Memory {
   StateMemory state;
-  std::int64_t activations = 0;  // at the peak: all that blocks keep for backward passes
+  // At the peak of the step (planner/activations.h), where all experts get equally many tokens; and
+  // where those of this rank get as many as can come to them.
+  std::int64_t activations = 0, activations_most = 0;
 
   std::int64_t total() const { return state.total() + activations; }
+  std::int64_t most() const { return state.total() + activations_most; }
 };
 
 // Ranks for which all numbers are the same: they differ in data and context, and in those places on
@@ -47,7 +50,7 @@ struct Plan {
   std::vector<RankClass> classes;  // by pipeline rank
   double bubble = 0;               // part of the time that ranks wait, if FLOPs alone took time
 
-  const RankClass& largest() const;  // by memory
+  const RankClass& largest() const;  // by the most memory
 };
 
 // `job.model.vocab_size` is resolved. Costs grow with the length of the schedule and the stages,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "layout/expert_memory.h"
+
 namespace phalanx::planner {
 namespace {
 
@@ -15,8 +17,11 @@ StepShape step_shape(const config::Job& job, const layout::MeshSizes& mesh) {
   StepShape shape;
   shape.micro_batches = static_cast<int>(divide_up(sequences, job.train.micro_batch));
   shape.micro_batch = {std::min(sequences, job.train.micro_batch), length, mesh.tensor, 0};
-  if (job.parallel.context_attention == "ulysses") shape.micro_batch.exchange_ranks = mesh.context;
-  shape.micro_batch.attention_recomputed = job.parallel.recompute == "selective";
+  auto& sharing = job.parallel.context_attention == "ulysses" ? shape.micro_batch.exchange_ranks
+                                                              : shape.micro_batch.ring_ranks;
+  sharing = mesh.context;
+  shape.micro_batch.expert_ranks = mesh.expert;
+  shape.micro_batch.expert_rows = layout::even_expert_rows(job.model, shape.micro_batch);
   shape.tokens = sequences * length;
   return shape;
 }

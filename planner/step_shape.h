@@ -10,7 +10,7 @@ namespace phalanx::planner {
 // of those with the most.
 struct StepShape {
   int micro_batches = 1;
-  layout::MicroBatchShape micro_batch;  // a full one
+  layout::MicroBatchShape micro_batch;  // a full one, its experts evenly loaded
   std::int64_t tokens = 0;              // of the whole step, on one context rank
 };
 StepShape step_shape(const config::Job& job, const layout::MeshSizes& mesh);

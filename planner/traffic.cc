@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "layout/expert_memory.h"
+#include "layout/recompute.h"
+
 namespace phalanx::planner {
 namespace {
 
@@ -25,20 +28,40 @@ constexpr Moves kHead{1, 2};
 // sum of exponentials.
 constexpr std::int64_t kLossNumbers = 3;
 
+// How often the parts of a stage compute forward: once more where they are recomputed.
+struct Forwards {
+  std::int64_t attention = 1, rest = 1;
+};
+Forwards forwards_of(layout::Recompute recompute) {
+  return {recompute == layout::Recompute::kNone ? 1 : 2,
+          recompute == layout::Recompute::kFull ? 2 : 1};
+}
+
+// The loads of sequences that `ranks` have parts of, for the loss that balances experts.
+std::int64_t of_loads(const config::Job& job, std::int64_t layers, std::int64_t forwards,
+                      const StepShape& shape, std::int64_t ranks) {
+  if (job.model.experts == 0 || job.model.router.balance_loss == 0) return 0;
+  const auto numbers = shape.tokens / shape.micro_batch.length * job.model.experts;
+  return layers * forwards * 2 * of_gather(numbers * layout::element_bytes(job).sums, ranks);
+}
+
 std::int64_t on_tensor_axis(const config::Job& job, const layout::StageLayers& layers,
-                            bool recomputed, const StepShape& shape) {
+                            Forwards forwards, const StepShape& shape) {
   const auto ranks = shape.micro_batch.tensor_ranks;
   const auto each = layout::element_bytes(job);
-  const std::int64_t forwards = recomputed ? 2 : 1;
-  std::int64_t moves = 0, bytes = 0;
-  const auto add = [&](Moves block, std::int64_t blocks) {
-    moves += blocks * (forwards * block.forward + block.backward);
+  const auto count = layers.last - layers.first;
+  std::int64_t moves = 0;
+  const auto add = [&](Moves block, std::int64_t blocks, std::int64_t times) {
+    moves += blocks * (times * block.forward + block.backward);
   };
-  if (layers.embedding) add(kEmbedding, 1);
-  add(kLayerBlock, 2 * (layers.last - layers.first));
+  auto bytes = of_loads(job, count, forwards.rest, shape, ranks);
+  if (layers.embedding) add(kEmbedding, 1, forwards.rest);
+  add(kLayerBlock, count, forwards.attention);
+  // Tokens go to experts from where they are.
+  if (job.model.experts == 0) add(kLayerBlock, count, forwards.rest);
   if (layers.head) {
-    add(kHead, 1);
-    bytes += forwards * 2 * of_gather(kLossNumbers * shape.tokens * each.sums, ranks);
+    add(kHead, 1, forwards.rest);
+    bytes += forwards.rest * 2 * of_gather(kLossNumbers * shape.tokens * each.sums, ranks);
   }
   return bytes + moves * of_gather(shape.tokens * job.model.width * each.values, ranks);
 }
@@ -47,7 +70,7 @@ std::int64_t on_tensor_axis(const config::Job& job, const layout::StageLayers& l
 // behind them (parallel/ring_attention.h), or heads are exchanged for sequence and back
 // (parallel/ulysses_attention.h).
 std::int64_t on_context_axis(const config::Job& job, const layout::StageLayers& layers,
-                             bool recomputed, const StepShape& shape, std::int64_t ranks) {
+                             Forwards forwards, const StepShape& shape, std::int64_t ranks) {
   const auto& model = job.model;
   const auto each = layout::element_bytes(job);
   const auto tensor_ranks = shape.micro_batch.tensor_ranks;
@@ -60,8 +83,42 @@ std::int64_t on_context_axis(const config::Job& job, const layout::StageLayers& 
     const auto share = 2 * heads / ranks + 2 * std::max<std::int64_t>(1, kv_heads / ranks);
     forward = backward = share * head * each.values;
   }
-  const bool again = recomputed || shape.micro_batch.attention_recomputed;
-  return (layers.last - layers.first) * (ranks - 1) * ((again ? 2 : 1) * forward + backward);
+  const auto count = layers.last - layers.first;
+  return count * (ranks - 1) * (forwards.attention * forward + backward) +
+         of_loads(job, count, forwards.rest, shape, ranks);
+}
+
+// Choices of own tokens that leave for the experts of other ranks, and results of theirs that go
+// back.
+struct Choices {
+  std::int64_t even, most;
+};
+Choices choices_sent(const config::Model& model, const StepShape& shape) {
+  const auto tokens = shape.tokens / shape.micro_batch.tensor_ranks;
+  const auto ranks = shape.micro_batch.expert_ranks, chosen = model.experts_per_token;
+  const auto at_home = std::min(chosen, model.experts / ranks);
+  return {2 * of_gather(tokens * chosen, ranks),
+          tokens * (chosen - at_home) + tokens * at_home * (ranks - 1)};
+}
+
+// The rows that each rank is to expect, by chunk and expert, and how many chunks.
+std::int64_t of_announcements(const config::Model& model, const StepShape& shape) {
+  const auto ranks = shape.micro_batch.expert_ranks;
+  const auto counts =
+      layout::expert_chunks(shape.micro_batch.own_tokens()) * model.experts + 2;  // a sum is two
+  return shape.micro_batches * of_gather(counts * std::int64_t{sizeof(std::int64_t)}, ranks);
+}
+
+Choices on_expert_axis(const config::Job& job, const layout::StageLayers& layers, Forwards forwards,
+                       const StepShape& shape) {
+  if (shape.micro_batch.expert_ranks == 1) return {0, 0};
+  const auto count = layers.last - layers.first;
+  const auto bytes = [&](std::int64_t choices) {
+    const auto rows = choices * job.model.width * layout::element_bytes(job).values;
+    return count * (forwards.rest * (rows + of_announcements(job.model, shape)) + rows);
+  };
+  const auto [even, most] = choices_sent(job.model, shape);
+  return {bytes(even), bytes(most)};
 }
 
 // Of a bucket among its replicas, with as many gathers and reduces as its chunk has.
@@ -88,9 +145,13 @@ Traffic traffic(const config::Job& job, const layout::Partition& partition,
   for (int chunk = 0; chunk < schedule.chunks; ++chunk) {
     const int stage = schedule.stage(pipeline_rank, chunk);
     const auto s = static_cast<std::size_t>(stage);
-    sent.tensor += on_tensor_axis(job, partition.stages[s], schedule.recomputed[s], shape);
-    sent.context += on_context_axis(job, partition.stages[s], schedule.recomputed[s], shape,
-                                    partition.mesh.sizes().context);
+    const auto& layers = partition.stages[s];
+    const auto forwards = forwards_of(layout::recompute_of(job.parallel, stage));
+    sent.tensor += on_tensor_axis(job, layers, forwards, shape);
+    sent.context += on_context_axis(job, layers, forwards, shape, partition.mesh.sizes().context);
+    const auto [even, most] = on_expert_axis(job, layers, forwards, shape);
+    sent.expert += even;
+    sent.expert_most += most;
     const bool to_next = stage + 1 < schedule.stages() && schedule.crosses(pipeline_rank, chunk, 1);
     const bool to_previous = stage > 0 && schedule.crosses(pipeline_rank, chunk, -1);
     sent.pipeline += boundary * (int{to_next} + int{to_previous});

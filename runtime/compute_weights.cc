@@ -49,6 +49,7 @@ void ComputeWeights::gather_changes() {
 }
 
 void ComputeWeights::gather(int chunk) {
+  const parallel::MemoryScope scope(parallel::MemoryUse::kParameters);
   for (std::size_t i = entries_.size(); i-- > 0;) {
     const auto& bucket = state_.parts()[i].bucket;
     if (bucket.chunk != chunk || !bucket.parameters_in_runs || entries_[i].flat.held()) continue;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "base/check.h"
 #include "kernels/peak.h"
@@ -113,7 +114,7 @@ bool Generation::step(Stepper& stepper) {
   const auto begin = Clock::now();
   const std::int64_t tokens_before = worker_.holding.state.progress.tokens;
   const StepOutcome outcome = stepper.run({worker_.keeper.stop_requested(), tracer.waiting()});
-  if (stepper.arena().counts().passes == 1)
+  if (!std::exchange(memory_told_, true))
     std::fprintf(stderr, "%s\n", memory_report(stepper.arena()).c_str());
   auto& ledger = worker_.holding.ledger;
   ledger = {};

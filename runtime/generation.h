@@ -55,6 +55,7 @@ class Generation {
   int rank_;
   std::unique_ptr<comm::Communicator> communicator_;
   MeshGroups groups_;
+  bool memory_told_ = false;
 };
 
 }  // namespace phalanx::runtime

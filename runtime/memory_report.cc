@@ -15,6 +15,7 @@ std::string memory_report(const parallel::PlannedArena& step_arena) {
     const auto use = static_cast<parallel::MemoryUse>(i);
     report += fmt::format(" {} {:.1f},", name_of(use), mib(memory_count(use).peak));
   }
+  if (step_arena.counts().passes == 0) return report + " no arena";
   return report + fmt::format(" the {} tensors of a step in an arena of {:.1f}",
                               step_arena.counts().blocks, mib(step_arena.bytes()));
 }

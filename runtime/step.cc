@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "kernels/squared_norm.h"
+#include "layout/recompute.h"
 #include "layout/step_schedule.h"
 #include "model/lr_schedule.h"
 #include "model/transformer.h"
@@ -114,13 +115,12 @@ parallel::Parameters Stepper::make_parameters() const {
 
 std::vector<parallel::Chunk> Stepper::make_chunks() const {
   const auto& partition = state_.partition();
-  const auto recompute = job_.parallel.recompute == "selective" ? model::Recompute::kAttention
-                                                                : model::Recompute::kNothing;
   std::vector<parallel::Chunk> chunks;
   for (int chunk = 0; chunk < partition.map.chunks; ++chunk) {
-    const auto stage = static_cast<std::size_t>(partition.map.stage(at_.pipeline, chunk));
-    chunks.push_back(model::make_chunk(job_.model, partition.stages[stage], parameters_,
-                                       groups_.axes, recompute));
+    const int stage = partition.map.stage(at_.pipeline, chunk);
+    chunks.push_back(
+        model::make_chunk(job_.model, partition.stages[static_cast<std::size_t>(stage)],
+                          parameters_, groups_.axes, layout::recompute_of(job_.parallel, stage)));
   }
   return chunks;
 }

@@ -9,7 +9,6 @@
 #include "launcher/cli/plan_report.h"
 #include "launcher/cli/resolve.h"
 #include "launcher/cli/shown_path.h"
-#include "launcher/error.h"
 #include "planner/plan.h"
 
 namespace phalanx::launcher {
@@ -20,17 +19,8 @@ struct PlanOptions {
   std::vector<std::string> overrides;
 };
 
-// A plan that leaves out what experts keep and send would be believed.
-void refuse_experts(const config::Model& model) {
-  if (model.experts == 0) return;
-  throw RefusedError("phalanx plan: expected a preset without experts, found " + model.preset,
-                     "what experts keep and send is not counted yet; `phalanx run JOB --dry-run` "
-                     "checks the job and its layout");
-}
-
 int plan(const PlanOptions& options, const Printer& printer) {
   auto loaded = config::load_job(options.job, options.overrides);
-  refuse_experts(loaded.job.model);
   resolve_vocabulary(loaded);
   const auto plan = planner::plan(loaded.job);
   auto json = plan_json(loaded.job, plan);

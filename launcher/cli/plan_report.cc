@@ -66,7 +66,7 @@ std::string step_text(const config::Job& job, const Plan& plan) {
     text += fmt::format("; schedule {}, {} a rank, ranks wait {:.1f}% of the time", name,
                         count(plan.partition.map.chunks, "stage"), 100 * plan.bubble);
   return text + fmt::format("; ZeRO {}, recompute {}, {}\n", job.parallel.zero_stage,
-                            job.parallel.recompute, job.train.precision);
+                            fmt::join(job.parallel.recompute, ", "), job.train.precision);
 }
 
 // "embedding, layers 0-3" of neighbouring stages.
@@ -105,12 +105,20 @@ std::string held_text(const Plan& plan, int pipeline) {
 
 std::string tensor_part_text(const config::Model& model, int ranks) {
   const auto words = model.vocab_size / ranks;
+  const auto channels = model.experts > 0 ? std::string("all of its experts")
+                                          : fmt::format("{} of {} channels",
+                                                        model.ffn_width / ranks, model.ffn_width);
   return fmt::format(
-      "  of each matrix a tensor rank has a part: {} of {} heads, {} of {} key-value heads, {} of "
-      "{} channels, {}{} words of {}\n",
+      "  of each matrix a tensor rank has a part: {} of {} heads, {} of {} key-value heads, {}, "
+      "{}{} words of {}\n",
       model.heads / ranks, model.heads, std::max<std::int64_t>(1, model.kv_heads / ranks),
-      model.kv_heads, model.ffn_width / ranks, model.ffn_width, words,
+      model.kv_heads, channels, words,
       model.vocab_size % ranks == 0 ? "" : fmt::format(" or {}", words + 1), model.vocab_size);
+}
+
+std::string expert_part_text(const config::Model& model, int ranks) {
+  return fmt::format("  of each layer's experts an expert rank has {} of {}; {} for a token\n",
+                     model.experts / ranks, model.experts, model.experts_per_token);
 }
 
 // What ZeRO leaves a rank of the matrices' state.
@@ -130,6 +138,7 @@ std::string holders_text(const config::Job& job, const Plan& plan) {
                         sizes.pipeline > 1 ? fmt::format("pipeline {}", pipeline) : "every rank",
                         held_text(plan, pipeline));
   if (sizes.tensor > 1) text += tensor_part_text(job.model, sizes.tensor);
+  if (job.model.experts > 0) text += expert_part_text(job.model, sizes.expert);
   return text + shard_text(job.parallel.zero_stage, sizes.data * sizes.context);
 }
 
@@ -168,7 +177,10 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
-std::string memory_text(const Plan& plan) {
+// A column: what it comes to if the tokens of all ranks choose this rank's experts.
+constexpr const char* kAllTokens = "if all tokens come";
+
+std::string memory_text(const Plan& plan, bool experts) {
   std::vector<std::vector<std::string>> rows{
       {"", "ranks", "parameters", "gradients", "optimizer", "activations", "in all"}};
   for (const auto& each : plan.classes) {
@@ -177,17 +189,23 @@ std::string memory_text(const Plan& plan) {
                     bytes_text(state.parameters), bytes_text(state.gradients),
                     bytes_text(state.optimizer), bytes_text(each.memory.activations),
                     bytes_text(each.memory.total())});
+    if (experts) rows.back().push_back(bytes_text(each.memory.most()));
   }
+  if (experts) rows.front().push_back(kAllTokens);
   return "memory of a rank:\n" + table(rows);
 }
 
-std::string traffic_text(const Plan& plan) {
+std::string traffic_text(const Plan& plan, bool experts) {
   std::vector<std::vector<std::string>> rows{
-      {"", "tensor", "context", "pipeline", "data", "in all"}};
-  for (const auto& each : plan.classes)
-    rows.push_back({place_text(plan, each), bytes_text(each.sent.tensor),
-                    bytes_text(each.sent.context), bytes_text(each.sent.pipeline),
-                    bytes_text(each.sent.data), bytes_text(each.sent.total())});
+      {"", "tensor", "context", "expert", "pipeline", "data", "in all"}};
+  for (const auto& each : plan.classes) {
+    const auto& sent = each.sent;
+    rows.push_back({place_text(plan, each), bytes_text(sent.tensor), bytes_text(sent.context),
+                    bytes_text(sent.expert), bytes_text(sent.pipeline), bytes_text(sent.data),
+                    bytes_text(sent.total())});
+    if (experts) rows.back().push_back(bytes_text(sent.most()));
+  }
+  if (experts) rows.front().push_back(kAllTokens);
   return "sent by a rank in a step, along:\n" + table(rows);
 }
 
@@ -215,7 +233,7 @@ Json stages_json(const Plan& plan) {
 }
 
 Json class_json(const RankClass& of) {
-  const auto& [state, activations] = of.memory;
+  const auto& state = of.memory.state;
   return {{"pipeline", of.pipeline},
           {"tensor", of.tensor},
           {"ranks", of.ranks},
@@ -224,14 +242,19 @@ Json class_json(const RankClass& of) {
            {{"parameters", state.parameters},
             {"gradients", state.gradients},
             {"optimizer", state.optimizer},
-            {"activations", activations},
-            {"total", of.memory.total()}}},
+            {"activations", of.memory.activations},
+            {"total", of.memory.total()},
+            {"activations_most", of.memory.activations_most},
+            {"most", of.memory.most()}}},
           {"sent_bytes_per_step",
            {{"tensor", of.sent.tensor},
             {"context", of.sent.context},
+            {"expert", of.sent.expert},
             {"pipeline", of.sent.pipeline},
             {"data", of.sent.data},
-            {"total", of.sent.total()}}}};
+            {"total", of.sent.total()},
+            {"expert_most", of.sent.expert_most},
+            {"most", of.sent.most()}}}};
 }
 
 }  // namespace
@@ -240,8 +263,8 @@ std::string plan_text(const config::Job& job, const Plan& plan) {
   const auto parameters = layout::parameter_count(layout::tensor_specs(job.model));
   return fmt::format("{}: {} {:.2f}M parameters\n", job.name, job.model.preset,
                      static_cast<double>(parameters) / 1e6) +
-         mesh_text(plan) + step_text(job, plan) + holders_text(job, plan) + memory_text(plan) +
-         traffic_text(plan);
+         mesh_text(plan) + step_text(job, plan) + holders_text(job, plan) +
+         memory_text(plan, job.model.experts > 0) + traffic_text(plan, job.model.experts > 0);
 }
 
 Json plan_json(const config::Job& job, const Plan& plan) {
@@ -258,7 +281,8 @@ Json plan_json(const config::Job& job, const Plan& plan) {
           {"bubble", plan.bubble},
           {"stages", stages_json(plan)},
           {"ranks", classes},
-          {"largest_rank_bytes", plan.largest().memory.total()}};
+          {"largest_rank_bytes", plan.largest().memory.total()},
+          {"largest_rank_bytes_most", plan.largest().memory.most()}};
 }
 
 }  // namespace phalanx::launcher

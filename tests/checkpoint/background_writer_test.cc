@@ -35,7 +35,7 @@ SaveResult save_and_wait(BackgroundWriter& writer, const std::filesystem::path& 
 }
 
 OwnedState whole_state(std::int64_t step) {
-  return owned_state(layout::owned_rows(small_specs(), 1, 0), step);
+  return owned_state(owned_rows(small_specs(), 1, 0), step);
 }
 
 TEST(BackgroundWriter, SavesWhatTheStateWasWhenAskedWhateverTrainingDoesAfterwards) {
@@ -76,7 +76,7 @@ TEST(BackgroundWriter, SavesStatesOfAnySizeAfterAnother) {
   BackgroundWriter writer;
   writer.reserve(1000);
   for (const int parts : {50, 1, 3}) {
-    const auto state = owned_state(layout::owned_rows(small_specs(), parts, 0), 2);
+    const auto state = owned_state(owned_rows(small_specs(), parts, 0), 2);
     const auto expected =
         write_shard(folder / "expected", shard_file(0, 1), small_tensors(), state.views);
     EXPECT_EQ(save_and_wait(writer, folder / "saved", state).shard, expected);

@@ -33,6 +33,13 @@ std::vector<std::string> adam_kinds();
 float expected_value(const std::string& kind, const std::string& tensor, std::int64_t index,
                      std::int64_t step);
 
+// What part `part` of `parts` owns of a replicated state, so that together they write it once: the
+// tensors in order, cut between rows (the first dimension) into `parts` runs of elements as even as
+// rows allow. Every element of every tensor is in exactly one region of one part; a part may own
+// nothing.
+std::vector<layout::Region> owned_rows(const std::vector<layout::TensorSpec>& specs, int parts,
+                                       int part);
+
 // The memory of one rank: its regions in every kind, at a step.
 struct OwnedState {
   std::vector<std::vector<float>> memory;

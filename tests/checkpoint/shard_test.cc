@@ -37,7 +37,7 @@ std::map<std::string, nlohmann::json> read_with_h5py(const std::filesystem::path
 
 TEST(Shard, IsReadByH5pyWithTheSameNamesShapesAndValues) {
   const TemporaryFolder folder;
-  const auto regions = layout::owned_rows(small_specs(), 3, 1);
+  const auto regions = owned_rows(small_specs(), 3, 1);
   const auto state = owned_state(regions, 7);
   const auto tensors = small_tensors();
   const auto shard = write_shard(folder.path(), shard_file(1, 3), tensors, state.views);
@@ -77,7 +77,7 @@ TEST(Shard, HoldsScalarsBoxesAndEmptyRegionsThatH5pyReads) {
 
 TEST(Shard, HoldsEqualBytesForEqualState) {
   const TemporaryFolder folder;
-  const auto state = owned_state(layout::owned_rows(small_specs(), 2, 0), 3);
+  const auto state = owned_state(owned_rows(small_specs(), 2, 0), 3);
   const auto first = write_shard(folder.path(), "a.h5", small_tensors(), state.views);
   auto second = write_shard(folder.path(), "b.h5", small_tensors(), state.views);
   EXPECT_EQ(read_file(folder / "a.h5"), read_file(folder / "b.h5"));
@@ -95,7 +95,7 @@ TEST(Shard, OfARankThatOwnsNothingIsAFileWithoutRegions) {
 
 TEST(Shard, TravelsAsBytes) {
   const TemporaryFolder folder;
-  const auto state = owned_state(layout::owned_rows(small_specs(), 2, 1), 3);
+  const auto state = owned_state(owned_rows(small_specs(), 2, 1), 3);
   const auto shard = write_shard(folder.path(), "a.h5", small_tensors(), state.views);
   EXPECT_EQ(decode_shard(encode(shard)), shard);
   EXPECT_THROW(decode_shard("no shard"), CheckpointError);

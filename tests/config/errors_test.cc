@@ -137,6 +137,14 @@ TEST(Errors, RefuseSectionsAndListsOfAnotherShape) {
   EXPECT_THAT(
       folder.problems(kSmallest, {"data.train=[]"}),
       ElementsAre(problem(0, 0, "data.train", "expected a list, not empty, found 0 elements")));
+  EXPECT_THAT(folder.problems(kSmallest, {"parallel.recompute=[]"}),
+              ElementsAre(problem(0, 0, "parallel.recompute",
+                                  "expected none, selective or full, or a list of these, "
+                                  "found 0 elements")));
+  EXPECT_THAT(folder.problems(kSmallest, {"parallel.recompute=[full, ful]"}),
+              ElementsAre(problem(0, 0, "parallel.recompute.1",
+                                  "expected none, selective or full, found \"ful\"",
+                                  "did you mean `full`?")));
   EXPECT_THAT(folder.problems("[1, 2]"),
               ElementsAre(problem(1, 1, "", "expected a map of keys, found a list")));
   EXPECT_THAT(folder.problems(std::string(kSmallest) + "[a]: 5\n"),

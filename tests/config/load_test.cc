@@ -92,6 +92,28 @@ TEST(Load, ReadsWindowsLineEndsAndAByteOrderMark) {
   EXPECT_EQ(folder.load(text).job.train.steps, 200);
 }
 
+TEST(Load, TakesAWordAloneForAListOfIt) {
+  const JobFolder folder;
+  using Words = std::vector<std::string>;
+  const auto words = [&](const std::vector<std::string>& flags) {
+    return folder.load(std::string(kSmallest) + "parallel: {recompute: [none, full]}\n", flags)
+        .job.parallel.recompute;
+  };
+  EXPECT_EQ(folder.load(kSmallest).job.parallel.recompute, Words{"none"});
+  EXPECT_EQ(words({}), (Words{"none", "full"}));
+  EXPECT_EQ(words({"parallel.recompute=selective"}), Words{"selective"});
+  EXPECT_EQ(words({"parallel.recompute=[full, selective]"}), (Words{"full", "selective"}));
+  EXPECT_EQ(words({"parallel.recompute.0=selective"}), (Words{"selective", "full"}));
+  EXPECT_EQ(words({"parallel.recompute.2=full"}), (Words{"none", "full", "full"}));
+  EXPECT_EQ(
+      setting(folder.load(kSmallest, {"parallel.recompute=full"}), "parallel.recompute").value,
+      "full");
+  EXPECT_EQ(
+      setting(folder.load(kSmallest, {"parallel.recompute=[full, none]"}), "parallel.recompute")
+          .value,
+      "[full, none]");
+}
+
 TEST(Flags, ReachEveryKindOfKey) {
   const JobFolder folder;
   const auto job =

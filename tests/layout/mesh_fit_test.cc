@@ -96,6 +96,8 @@ TEST(ModelFits, ExpertRanksHaveEquallyManyExperts) {
               HasSubstr("expected 1 with the preset llama, which has no experts, found 3"));
   model.preset = "mixtral";
   model.experts = 8;
+  EXPECT_THAT(refusal([&] { check_model_fits(model, axes(6, 1, 1)); }),
+              HasSubstr("divides model.heads = 32, and divides or is a multiple of"));
   EXPECT_THAT(refusal([&] { check_model_fits(model, parallel); }),
               HasSubstr("a divisor of model.experts = 8, found 3\n2 or 4 would fit"));
   parallel.expert = 4;
@@ -114,6 +116,20 @@ TEST(ModelFits, ContextRanksHoldTwoPiecesOfTheSequenceEach) {
   check_model_fits(llama_8b(), axes(1, 1, 16));
   EXPECT_THAT(refusal([] { check_model_fits(llama_8b(), axes(1, 1, 3)); }),
               HasSubstr("2 or 4 would fit; so would a model.sequence_length of 8190 or 8196"));
+}
+
+TEST(ModelFits, RecomputeIsOneValueOrOneForEachStage) {
+  auto parallel = axes(1, 4, 1);
+  parallel.virtual_stages = 2;
+  for (const std::size_t values : {1, 8}) {
+    parallel.recompute.assign(values, "full");
+    check_model_fits(llama_8b(), parallel);
+  }
+  parallel.recompute.assign(4, "full");
+  EXPECT_THAT(
+      refusal([&] { check_model_fits(llama_8b(), parallel); }),
+      HasSubstr("parallel.recompute: expected one value, or one for each of the 8 stages of "
+                "parallel.pipeline 4 x virtual_stages 2, found 4"));
 }
 
 TEST(ModelFits, StagesAreAtMostTheLayersWithEmbeddingAndHead) {

@@ -24,6 +24,14 @@ config::Job small_job() {
   return job;
 }
 
+// The same, with blocks that keep much more than they make for the while.
+config::Job wide_job() {
+  auto job = small_job();
+  job.model.sequence_length = 512;
+  job.model.ffn_width = 384;
+  return job;
+}
+
 // A model of 405 billion parameters on 16,384 ranks.
 config::Job large_job() {
   config::Job job;
@@ -84,20 +92,21 @@ TEST(Plan, SpeaksForEveryRankOnceAndGivesEachItsOwnNumbers) {
 }
 
 TEST(Plan, CountsTheMicroBatchesThatEachScheduleKeeps) {
-  auto job = small_job();
+  auto job = wide_job();
   job.parallel.pipeline = 4;
   job.train.global_batch = 32;  // 8 micro-batches of 2 on each of 2 data ranks
   const auto kept = [&](const char* schedule) {
     job.parallel.schedule = schedule;
     const auto plan = planner::plan(job);
+    const auto tokens = 2 * plan.step.tokens * std::int64_t{sizeof(std::int64_t)};
     std::vector<std::int64_t> counts;
     for (const auto& each : plan.classes) {
       const auto& stage = plan.partition.stages[static_cast<std::size_t>(each.pipeline)];
       auto shape = plan.step.micro_batch;
       const auto one =
           layout::stage_memory(job.model, stage, shape, layout::element_bytes(job)).saved;
-      EXPECT_EQ(each.memory.activations % one, 0) << schedule;
-      counts.push_back(each.memory.activations / one);
+      // What is there for the while is less than a micro-batch keeps.
+      counts.push_back((each.memory.activations - tokens) / one);
     }
     return counts;
   };
@@ -106,9 +115,9 @@ TEST(Plan, CountsTheMicroBatchesThatEachScheduleKeeps) {
 }
 
 TEST(Plan, KeepsOnlyInputsOfRecomputedStagesAndOneStageWhole) {
-  auto job = small_job();
-  job.parallel.recompute = "full";
-  const auto whole = planner::plan(small_job()).classes.front().memory.activations;
+  auto job = wide_job();
+  job.parallel.recompute = {"full"};
+  const auto whole = planner::plan(wide_job()).classes.front().memory.activations;
   const auto plan = planner::plan(job);
   const auto each = layout::element_bytes(job);
   std::int64_t inputs = 0, largest = 0;
@@ -118,7 +127,8 @@ TEST(Plan, KeepsOnlyInputsOfRecomputedStagesAndOneStageWhole) {
     // What comes before it has kept its input and nothing behind it keeps any more.
     largest = std::max(largest, inputs - memory.input + memory.saved);
   }
-  EXPECT_EQ(plan.classes.front().memory.activations, largest);
+  EXPECT_GT(plan.classes.front().memory.activations, largest);
+  EXPECT_LT(plan.classes.front().memory.activations, 1.5 * static_cast<double>(largest));
   EXPECT_LT(largest, whole / 2);
 }
 
@@ -150,6 +160,34 @@ TEST(Plan, SendsAsManyBytesAsARingNeeds) {
   job.parallel.pipeline = 2;
   EXPECT_EQ(sent().pipeline, 16 * 24 * 32 * 4);  // activations on; no gradient before stage 0
   EXPECT_EQ(sent().tensor, 0);
+}
+
+TEST(Plan, LoadsExpertsEvenlyOrWithAllThatCanCome) {
+  auto job = small_job();
+  job.model.preset = "mixtral";
+  job.model.experts = 4;
+  job.model.experts_per_token = 2;
+  const auto whole = planner::plan(job).classes.front();
+  EXPECT_EQ(whole.memory.activations, whole.memory.activations_most);
+  EXPECT_EQ(whole.sent.expert, 0);
+
+  job.parallel.expert = 4;
+  const auto divided = planner::plan(job).classes.front();
+  // Three of four experts of four layers, each of three matrices, and their moments.
+  const std::int64_t away = 3 * 4 * 3 * 32 * 48 * 4;
+  EXPECT_EQ(divided.memory.state.optimizer, whole.memory.state.optimizer - 2 * away);
+  // A token chooses an expert once: 48 tokens of each of 4 ranks and not 2 x 48 of one. Kept of a
+  // row: the input, gate and up; and a little that the last layer makes of it for the while.
+  const std::int64_t kept = 4 * (4 * 48 - 2 * 48) * (32 + 2 * 48) * 4;
+  EXPECT_GT(divided.memory.activations_most - divided.memory.activations, kept);
+  EXPECT_LT(divided.memory.activations_most - divided.memory.activations, kept * 5 / 4);
+  // Forward and backward, there and back, 2 x 48 rows of which 3 of 4 leave; beside the numbers of
+  // rows and chunks.
+  const std::int64_t rows = 4 * 2 * 2 * 2 * 48 * 3 / 4 * 32 * 4;
+  EXPECT_NEAR(static_cast<double>(divided.sent.expert), rows, 0.01 * rows);
+  // 48 rows leave, and those of three other ranks go back.
+  const std::int64_t most = 4 * 2 * (48 + 3 * 48) * 32 * 4;
+  EXPECT_NEAR(static_cast<double>(divided.sent.expert_most), most, 0.01 * most);
 }
 
 TEST(Plan, HasTheBubbleOfOneForwardOneBackward) {

@@ -13,22 +13,38 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
-thread_local std::int64_t thread_held = 0, thread_peak = 0;
+struct Count {
+  std::int64_t held = 0, peak = 0;
 
-void count(std::int64_t more) {
-  thread_held += more;
-  thread_peak = std::max(thread_peak, thread_held);
+  void add(std::int64_t more) {
+    held += more;
+    peak = std::max(peak, held);
+  }
+};
+thread_local Count of_thread;
+thread_local std::array<Count, parallel::kMemoryUses> of_use;
+
+struct Block {
+  std::int64_t bytes;
+  parallel::MemoryUse use;
+};
+static_assert(sizeof(Block) <= kAlignment);
+
+void count(const Block& block, int sign) {
+  of_thread.add(sign * block.bytes);
+  of_use[static_cast<std::size_t>(block.use)].add(sign * block.bytes);
 }
 
-// A line before what is asked for tells its size.
+// A line before what is asked for tells what it is.
 class CountingAllocator : public c10::Allocator {
  public:
   c10::DataPtr allocate(std::size_t bytes) override {
     const auto room = (bytes + 2 * kAlignment - 1) / kAlignment * kAlignment;
     auto* const line = static_cast<std::byte*>(std::aligned_alloc(kAlignment, room));
     if (line == nullptr) throw std::bad_alloc();
-    std::memcpy(line, &bytes, sizeof bytes);
-    count(static_cast<std::int64_t>(bytes));
+    const Block block{static_cast<std::int64_t>(bytes), parallel::MemoryScope::current()};
+    std::memcpy(line, &block, sizeof block);
+    count(block, 1);
     return {line + kAlignment, line, &drop, at::kCPU};
   }
   void copy_data(void* to, const void* from, std::size_t bytes) const override {
@@ -37,9 +53,9 @@ class CountingAllocator : public c10::Allocator {
 
  private:
   static void drop(void* line) {
-    std::size_t bytes = 0;
-    std::memcpy(&bytes, line, sizeof bytes);
-    count(-static_cast<std::int64_t>(bytes));
+    Block block;
+    std::memcpy(&block, line, sizeof block);
+    count(block, -1);
     std::free(line);
   }
 };
@@ -57,10 +73,17 @@ void install() {
 
 TensorMemory::TensorMemory() {
   install();
-  before_ = thread_peak = thread_held;
+  before_ = of_thread.peak = of_thread.held;
+  for (auto& count : of_use) count.peak = count.held;
 }
 
-std::int64_t TensorMemory::held() const { return thread_held - before_; }
-std::int64_t TensorMemory::peak() const { return thread_peak - before_; }
+std::int64_t TensorMemory::held() const { return of_thread.held - before_; }
+std::int64_t TensorMemory::peak() const { return of_thread.peak - before_; }
+std::int64_t TensorMemory::held(parallel::MemoryUse use) const {
+  return of_use[static_cast<std::size_t>(use)].held;
+}
+std::int64_t TensorMemory::peak(parallel::MemoryUse use) const {
+  return of_use[static_cast<std::size_t>(use)].peak;
+}
 
 }  // namespace phalanx::runtime

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+
+#include "parallel/tensor_memory.h"
 
 namespace phalanx::runtime {
 
@@ -12,6 +15,9 @@ class TensorMemory {
 
   std::int64_t held() const;
   std::int64_t peak() const;
+  // The same of what was made for a use (parallel::MemoryScope); held by now, with what was before.
+  std::int64_t held(parallel::MemoryUse use) const;
+  std::int64_t peak(parallel::MemoryUse use) const;
 
  private:
   std::int64_t before_;

@@ -44,7 +44,7 @@ class ExpertLayouts : public SmallJob, public testing::WithParamInterface<Layout
     job_.parallel.zero_stage = layout.zero_stage;
     job_.parallel.schedule = layout.schedule;
     job_.parallel.virtual_stages = layout.virtual_stages;
-    job_.parallel.recompute = layout.recompute;
+    job_.parallel.recompute = {layout.recompute};
     job_.parallel.context = layout.context;
     job_.parallel.context_attention = layout.context_attention;
     job_.launch.ranks_per_node = layout.data * layout.tensor * layout.pipeline * layout.context;

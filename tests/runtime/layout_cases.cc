@@ -50,10 +50,11 @@ bool does_something(const LayoutCase& layout) {
   static const int pipeline = index_of("pipeline"), schedule = index_of("schedule"),
                    context = index_of("context"), exchange = index_of("exchange"),
                    data = index_of("data"), zero = index_of("zero"), preset = index_of("preset"),
-                   kv_heads = index_of("kv_heads");
+                   kv_heads = index_of("kv_heads"), recompute = index_of("recompute");
   const auto value = [&](int feature) { return layout.values[static_cast<std::size_t>(feature)]; };
   if (contradicts(layout, pipeline, schedule) || contradicts(layout, context, exchange))
     return false;
+  if (value(pipeline) == 0 && value(recompute) == 3) return false;  // one stage is not mixed
   if (value(zero) > 0 && value(data) == 0 && value(context) == 0) return false;
   // gpt2 has no grouped queries.
   return !(value(preset) == 1 && value(kv_heads) > 0);

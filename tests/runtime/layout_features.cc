@@ -26,7 +26,20 @@ Value exchange(const char* name) {
 }
 
 Value recompute(const char* name) {
-  return {name, [=](config::Job& job) { job.parallel.recompute = name; }};
+  return {name, [=](config::Job& job) { job.parallel.recompute = {name}; }};
+}
+
+// One after the other in the stages, whose number is known by now.
+Value mixed_recompute() {
+  return {"mixed", [](config::Job& job) {
+            static constexpr const char* kWords[] = {"full", "none", "selective"};
+            const auto& parallel = job.parallel;
+            const auto stages =
+                parallel.pipeline == 1 ? 1 : parallel.pipeline * parallel.virtual_stages;
+            job.parallel.recompute.clear();
+            for (std::int64_t stage = 0; stage < stages; ++stage)
+              job.parallel.recompute.push_back(kWords[stage % 3]);
+          }};
 }
 
 // A preset of experts is a row here, and "expert" a feature.
@@ -49,7 +62,8 @@ const std::vector<Feature>& features() {
       {"context", numbers({1, 2, 3}, [](Job& job) -> auto& { return job.parallel.context; })},
       {"exchange", {exchange("none"), exchange("ring"), exchange("ulysses")}},
       {"zero", numbers({0, 1, 2, 3}, [](Job& job) -> auto& { return job.parallel.zero_stage; })},
-      {"recompute", {recompute("none"), recompute("selective"), recompute("full")}},
+      {"recompute",
+       {recompute("none"), recompute("selective"), recompute("full"), mixed_recompute()}},
       {"preset", {preset("llama"), preset("gpt2")}},
       // Grouped queries, and fewer key-value heads than tensor ranks.
       {"kv_heads", numbers({4, 2, 1}, [](Job& job) -> auto& { return job.model.kv_heads; })},

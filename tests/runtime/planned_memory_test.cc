@@ -1,8 +1,6 @@
 // What the planner says of a rank's state is what the runtime allocates, to the byte.
 #include <gtest/gtest.h>
 
-#include <ostream>
-
 #include "layout/element_bytes.h"
 #include "layout/registered_memory.h"
 #include "layout/step_schedule.h"
@@ -10,44 +8,17 @@
 #include "runtime/compute_weights.h"
 #include "tests/parallel/ranks_as_threads.h"
 #include "tests/runtime/counting_allocator.h"
+#include "tests/runtime/planned_layout.h"
 
 namespace phalanx::runtime {
 namespace {
 
-struct Case {
-  int data = 1, tensor = 1, pipeline = 1, zero_stage = 0;
-  const char* precision = "fp32";
-  const char* wire = "fp32";
-  const char* preset = "llama";
-  const char* schedule = "1f1b";
-  int virtual_stages = 1;
-  const char* recompute = "none";
-
-  friend std::ostream& operator<<(std::ostream& out, const Case& c) {
-    return out << c.preset << " data " << c.data << " tensor " << c.tensor << " pipeline "
-               << c.pipeline << " zero " << c.zero_stage << ' ' << c.precision << " wire " << c.wire
-               << ' ' << c.schedule << " recompute " << c.recompute;
-  }
-};
-
-config::Job job_of(const Case& c) {
-  config::Job job;
-  job.model = {c.preset, 4, 32, 4, c.preset == std::string("gpt2") ? 4 : 2, 48, 24, 257};
-  job.train.precision = c.precision;
-  job.parallel.tensor = c.tensor;
-  job.parallel.pipeline = c.pipeline;
-  job.parallel.zero_stage = c.zero_stage;
-  job.parallel.schedule = c.schedule;
-  job.parallel.virtual_stages = c.virtual_stages;
-  job.parallel.recompute = c.recompute;
-  job.parallel.gradient_wire = c.wire;
-  job.launch.ranks_per_node = c.data * c.tensor * c.pipeline;
-  return job;
-}
-
-class PlannedMemory : public testing::TestWithParam<Case> {
+class PlannedMemory : public testing::TestWithParam<PlannedLayout> {
  protected:
-  PlannedMemory() : job_(job_of(GetParam())) {}
+  PlannedMemory() {
+    job_.model = {"llama", 4, 32, 4, 2, 48, 24, 257};
+    job_ = GetParam().of(job_);
+  }
 
   using Operations = std::vector<layout::Operation>;
 
@@ -160,22 +131,30 @@ TEST_P(PlannedMemory, IsWhatTheRuntimeAllocates) {
 INSTANTIATE_TEST_SUITE_P(
     Small, PlannedMemory,
     testing::Values(
-        Case{}, Case{.precision = "bf16"}, Case{.precision = "fp64"}, Case{.data = 3},
-        Case{.data = 2, .precision = "bf16", .wire = "bf16"}, Case{.data = 3, .zero_stage = 1},
-        Case{.data = 2, .zero_stage = 1, .precision = "bf16", .wire = "bf16"},
-        Case{.data = 3, .zero_stage = 2},
-        Case{.data = 2, .zero_stage = 2, .precision = "bf16", .wire = "bf16"},
-        Case{.data = 2, .tensor = 2, .zero_stage = 2, .precision = "fp64"},
-        Case{.data = 2, .pipeline = 2, .zero_stage = 2, .schedule = "zb_v", .virtual_stages = 2},
-        Case{.data = 2,
-             .pipeline = 2,
-             .zero_stage = 2,
-             .preset = "gpt2",
-             .schedule = "interleaved_1f1b",
-             .virtual_stages = 2,
-             .recompute = "full"},
-        Case{.data = 3, .zero_stage = 3},
-        Case{.data = 2, .tensor = 2, .pipeline = 2, .zero_stage = 3, .precision = "bf16"}));
+        PlannedLayout{}, PlannedLayout{.precision = "bf16"}, PlannedLayout{.precision = "fp64"},
+        PlannedLayout{.data = 3}, PlannedLayout{.data = 2, .precision = "bf16", .wire = "bf16"},
+        PlannedLayout{.data = 3, .zero_stage = 1},
+        PlannedLayout{.data = 2, .zero_stage = 1, .precision = "bf16", .wire = "bf16"},
+        PlannedLayout{.data = 3, .zero_stage = 2},
+        PlannedLayout{.data = 2, .zero_stage = 2, .precision = "bf16", .wire = "bf16"},
+        PlannedLayout{.data = 2, .tensor = 2, .zero_stage = 2, .precision = "fp64"},
+        PlannedLayout{
+            .data = 2, .pipeline = 2, .zero_stage = 2, .schedule = "zb_v", .virtual_stages = 2},
+        PlannedLayout{.data = 2,
+                      .pipeline = 2,
+                      .zero_stage = 2,
+                      .preset = "gpt2",
+                      .schedule = "interleaved_1f1b",
+                      .virtual_stages = 2,
+                      .recompute = {"full"}},
+        PlannedLayout{.data = 2, .preset = "mixtral", .expert = 2},
+        PlannedLayout{
+            .data = 4, .zero_stage = 1, .precision = "bf16", .preset = "qwen_moe", .expert = 2},
+        PlannedLayout{.data = 2, .tensor = 2, .zero_stage = 2, .preset = "qwen_moe"},
+        PlannedLayout{.data = 4, .zero_stage = 3, .preset = "mixtral", .expert = 2},
+        PlannedLayout{.data = 3, .zero_stage = 3},
+        PlannedLayout{
+            .data = 2, .tensor = 2, .pipeline = 2, .zero_stage = 3, .precision = "bf16"}));
 
 }  // namespace
 }  // namespace phalanx::runtime

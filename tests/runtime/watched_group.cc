@@ -95,6 +95,10 @@ class WatchedGroup final : public comm::Group {
   }
   Work all_to_all(ConstBuffer data, std::span<const std::size_t> send_counts, Buffer result,
                   std::span<const std::size_t> receive_counts) override {
+    for (int peer = 0; peer < size(); ++peer)
+      if (peer != rank())
+        watch_.sent_[axis_] += static_cast<double>(send_counts[static_cast<std::size_t>(peer)] *
+                                                   comm::element_size(data.type));
     return changed(begins(Operation::kAllToAll, data), data, result,
                    [&] { return group_->all_to_all(data, send_counts, result, receive_counts); });
   }
@@ -119,9 +123,26 @@ class WatchedGroup final : public comm::Group {
  private:
   const Fault& fault() const { return *watch_.fault_; }
 
+  // Of the bytes that begins() is told, how many a rank sends; all_to_all counts its own.
+  double sent_of(Operation operation, double bytes) const {
+    const double of_others = bytes * (size() - 1) / size();
+    switch (operation) {
+      case Operation::kAllReduce:
+        return 2 * of_others;
+      case Operation::kReduceScatter:
+      case Operation::kAllGather:
+        return of_others;
+      case Operation::kSend:
+        return bytes;
+      default:
+        return 0;
+    }
+  }
+
   // Counts an operation; whether it is to go wrong.
   bool begins(Operation operation, ConstBuffer moved) {
     watch_.bytes_[name_] += moved.bytes();
+    watch_.sent_[axis_] += sent_of(operation, static_cast<double>(moved.bytes()));
     if (!watch_.fault_ || fault().axis != axis_ || fault().operation != operation) return false;
     if (fault().rank >= 0 && fault().rank != watch_.rank_) return false;
     if (!fault().tensor.empty() && !std::ranges::count(tensors_, fault().tensor)) return false;

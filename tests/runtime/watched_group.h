@@ -49,12 +49,15 @@ class Watch {
   // Bytes of the buffers handed to each group, by a name that begins with the axis: "tensor",
   // "replicas of embedding.weight".
   const std::map<std::string, std::size_t>& bytes() const { return bytes_; }
+  // Bytes that the rank sends if collectives go around a ring, as planner/traffic.h counts.
+  const std::map<WatchedAxis, double>& sent() const { return sent_; }
 
  private:
   friend class WatchedGroup;
   int rank_;
   std::shared_ptr<const Fault> fault_;
   std::map<std::string, std::size_t> bytes_;
+  std::map<WatchedAxis, double> sent_;
   std::map<std::pair<WatchedAxis, comm::Operation>, int> calls_;  // that the fault counts
 };
 
