@@ -127,6 +127,7 @@ Parallel to_struct(const schema::Parallel& from) {
   to.context_attention = from.context_attention();
   return to;
 }
+  to.expert_chunk_tokens = from.expert_chunk_tokens();
 
 void to_schema(const Parallel& from, schema::Parallel& to) {
   to.set_data(from.data);
@@ -142,6 +143,7 @@ void to_schema(const Parallel& from, schema::Parallel& to) {
   to.set_context_attention(from.context_attention);
 }
 
+  to.set_expert_chunk_tokens(from.expert_chunk_tokens);
 Launch to_struct(const schema::Launch& from) {
   return {from.device(),         from.backend(),
           from.ranks_per_node(), from.threads_per_rank(),

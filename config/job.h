@@ -86,6 +86,7 @@ struct Parallel {
   std::string gradient_wire = "fp32";
   std::string context_attention = "ring";
 };
+  std::int64_t expert_chunk_tokens = 1024;
 
 struct Checkpoint {
   std::int64_t every = 0;  // steps; 0: only after the last
