@@ -51,6 +51,7 @@ struct Data {
   std::string tokenizer = "bytes";
   std::vector<Dataset> train;
   Validation validation;
+  std::string attention_mask = "causal";
 };
 
 struct Optimizer {
@@ -85,8 +86,8 @@ struct Parallel {
   std::string recompute = "none";
   std::string gradient_wire = "fp32";
   std::string context_attention = "ring";
-};
   std::int64_t expert_chunk_tokens = 1024;
+};
 
 struct Checkpoint {
   std::int64_t every = 0;  // steps; 0: only after the last

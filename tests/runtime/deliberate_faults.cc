@@ -306,6 +306,44 @@ std::vector<DeliberateFault> faults_of_batches() {
            }}};
 }
 
+template <void (*layout)(Job&)>
+void documents(Job& job) {
+  layout(job);
+  job.data.attention_mask = "document";
+}
+
+// All see all that is before them.
+void forget_documents(const parallel::MicroBatch& batch) { batch.first_visible.zero_(); }
+
+std::vector<DeliberateFault> faults_of_masks() {
+  using Batches = NumberedMicroBatches;
+  const auto on_rank_1 = [](Rank& self, Batches& batches) {
+    if (self.rank == 1) std::ranges::for_each(batches.tensors, forget_documents);
+  };
+  return {
+      {"a data rank attends across documents", kEmbedding, documents<data<2>>, nullptr, on_rank_1},
+      {"a context rank attends across documents", kEmbedding, documents<ring<2>>, nullptr,
+       on_rank_1},
+      {"a rank's heads attend across documents", kEmbedding, documents<ulysses>, nullptr,
+       on_rank_1},
+      {"a tensor rank's heads attend across documents", kEmbedding, documents<tensor<2>>, nullptr,
+       on_rank_1},
+      {"a stage attends across documents", kEmbedding, documents<pipeline>, nullptr, on_rank_1},
+      {"micro-batches have the documents of others", kEmbedding, documents<zb_v>, nullptr,
+       [](Rank&, Batches& batches) {
+         std::swap(batches.tensors[0].first_visible, batches.tensors[1].first_visible);
+       }},
+      {"documents begin a token late", kEmbedding, documents<ring<3>>, nullptr,
+       [](Rank&, Batches& batches) {
+         for (auto& batch : batches.tensors) {
+           auto late = batch.first_visible.clone();
+           const auto length = late.size(1) - 1;
+           late.narrow(1, 1, length).copy_(batch.first_visible.narrow(1, 0, length));
+           batch.first_visible = late;
+         }
+       }}};
+}
+
 std::vector<DeliberateFault> faults_of_state() {
   return {{"an optimizer slice is not updated", "loss of step 2", zero<2, 1>, nullptr, nullptr,
            [](Rank& self, int step) {
@@ -339,7 +377,7 @@ std::vector<DeliberateFault> faults_of_state() {
 std::vector<DeliberateFault> deliberate_faults() {
   std::vector<DeliberateFault> all;
   for (auto&& some : {faults_of_sums(), faults_of_sharding(), faults_of_axes(), faults_of_experts(),
-                      faults_of_batches(), faults_of_state()})
+                      faults_of_batches(), faults_of_masks(), faults_of_state()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
 }

@@ -51,6 +51,10 @@ Value of_experts(const char* preset, std::int64_t expert_width) {
           }};
 }
 
+Value mask(const char* name) {
+  return {name, [=](config::Job& job) { job.data.attention_mask = name; }};
+}
+
 Value balance(const char* name, double loss, double bias) {
   return {name, [=](config::Job& job) { job.model.router = {"preset", loss, bias}; }};
 }
@@ -77,6 +81,7 @@ const std::vector<Feature>& features() {
       {"chunk",
        numbers({1024, 5}, [](Job& job) -> auto& { return job.parallel.expert_chunk_tokens; })},
       {"balance", {balance("none", 0, 0), balance("loss", 0.05, 0), balance("bias", 0, 0.01)}},
+      {"mask", {mask("causal"), mask("document")}},
       // Grouped queries, and fewer key-value heads than tensor ranks.
       {"kv_heads", numbers({4, 2, 1}, [](Job& job) -> auto& { return job.model.kv_heads; })},
       {"vocabulary", numbers({264, 257}, [](Job& job) -> auto& { return job.model.vocab_size; })},
