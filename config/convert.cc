@@ -47,6 +47,7 @@ void to_schema(const Model& from, schema::Model& to) {
 Data to_struct(const schema::Data& from) {
   Data to;
   to.tokenizer = from.tokenizer();
+  to.attention_mask = from.attention_mask();
   for (const auto& dataset : from.train()) to.train.push_back({dataset.path(), dataset.weight()});
   if (from.has_validation())
     to.validation = {from.validation().path(), from.validation().every(),
@@ -56,6 +57,7 @@ Data to_struct(const schema::Data& from) {
 
 void to_schema(const Data& from, schema::Data& to) {
   to.set_tokenizer(from.tokenizer);
+  to.set_attention_mask(from.attention_mask);
   for (const auto& dataset : from.train) {
     auto& added = *to.add_train();
     added.set_path(dataset.path);
@@ -126,6 +128,7 @@ Parallel to_struct(const schema::Parallel& from) {
   to.recompute = {from.recompute().begin(), from.recompute().end()};
   to.gradient_wire = from.gradient_wire();
   to.context_attention = from.context_attention();
+  to.expert_chunk_tokens = from.expert_chunk_tokens();
   return to;
 }
 
@@ -142,6 +145,7 @@ void to_schema(const Parallel& from, schema::Parallel& to) {
   for (const auto& word : from.recompute) to.add_recompute(word);
   to.set_gradient_wire(from.gradient_wire);
   to.set_context_attention(from.context_attention);
+  to.set_expert_chunk_tokens(from.expert_chunk_tokens);
 }
 
 Launch to_struct(const schema::Launch& from) {

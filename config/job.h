@@ -51,6 +51,7 @@ struct Data {
   std::string tokenizer = "bytes";
   std::vector<Dataset> train;
   Validation validation;
+  std::string attention_mask = "causal";
 };
 
 struct Optimizer {
@@ -86,6 +87,7 @@ struct Parallel {
   std::vector<std::string> recompute = {"none"};  // one value, or one for each stage
   std::string gradient_wire = "fp32";
   std::string context_attention = "ring";
+  std::int64_t expert_chunk_tokens = 1024;
 };
 
 struct Checkpoint {

@@ -85,7 +85,10 @@ class ScheduleExecutor::Run {
   }
 
   void execute(const Operation& operation, bool last_before_reduce) {
-    if (layout::is_compute(operation.kind) && hooks_.enter) hooks_.enter(operation);
+    if (layout::is_compute(operation.kind)) {
+      if (hooks_.enter) hooks_.enter(operation);
+      if (executor_.mask_) executor_.mask_->first_visible = batch(operation).first_visible;
+    }
     switch (operation.kind) {
       case OperationKind::kForward:
         return forward(operation);
@@ -213,11 +216,13 @@ class ScheduleExecutor::Run {
 };
 
 ScheduleExecutor::ScheduleExecutor(std::vector<Chunk> chunks, Loss loss, Boundary boundary,
-                                   std::shared_ptr<comm::Group> pipeline)
+                                   std::shared_ptr<comm::Group> pipeline,
+                                   std::shared_ptr<DocumentMask> mask)
     : chunks_(std::move(chunks)),
       loss_(std::move(loss)),
       boundary_(std::move(boundary)),
-      pipeline_(std::move(pipeline)) {}
+      pipeline_(std::move(pipeline)),
+      mask_(std::move(mask)) {}
 
 double ScheduleExecutor::run(const layout::Schedule& schedule,
                              const std::vector<MicroBatch>& batches, const ExecutorHooks& hooks) {
