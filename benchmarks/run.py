@@ -10,6 +10,7 @@ import time
 
 import all_reduce
 import checkpoint
+import hidden
 import recovery
 import scale
 import startup
@@ -34,6 +35,7 @@ SECTIONS = {
     "training-large": lambda _: training.measure("M", "fp32", steps=3, repetitions=1),
     "training-large-bf16": lambda _: training.measure("M", "bf16", steps=3, repetitions=1),
     "all-reduce": lambda repetitions: all_reduce.measure(repetitions=repetitions),
+    "hidden": lambda repetitions: hidden.measure(repetitions=repetitions),
     "checkpoint": lambda repetitions: checkpoint.measure(repetitions=repetitions),
 }
 
