@@ -10,6 +10,7 @@ class Layouts : public SmallJob, public testing::WithParamInterface<LayoutCase> 
  protected:
   Layouts();
 };
+// And on several nodes.
 class LayoutsOnNodes : public Layouts {};
 
 // Those of `cases` whose ranks two nodes can share.
