@@ -17,10 +17,15 @@ AXES = {
 }
 
 
+def changes(parallel, micro_batch):
+    """What differs in a job file."""
+    return {"parallel": parallel, "train": {"micro_batch": micro_batch}}
+
+
 def first_stage_layers(model):
     """Where `phalanx run` would cut the pipeline: the peer cuts there too."""
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
-        job = write_job(ROOT / folder, model, RANKS, 1, micro_batch=1, parallel={"pipeline": 2})
+        job = write_job(ROOT / folder, model, RANKS, 1, changes=changes({"pipeline": 2}, 1))
         answer = subprocess.run([PHALANX, "plan", job, "--json"], check=True, capture_output=True, text=True)
         return json.loads(answer.stdout)["stages"][0]["layers"]
 
@@ -41,8 +46,9 @@ def measure(model, precision, steps, repetitions):
             if "pipeline" in parallel:
                 flags.append(f"--first-stage-layers={first_stage_layers(model)}")
             sides = {
-                "Phalanx": lambda: run(PhalanxJob(model, RANKS, more, precision=precision, micro_batch=micro_batch,
-                                                  parallel=parallel), lambda job: job.worker_pids(), steps),
+                "Phalanx": lambda: run(PhalanxJob(model, RANKS, more, precision=precision,
+                                                  changes=changes(parallel, micro_batch)),
+                                       lambda job: job.worker_pids(), steps),
                 "PyTorch eager": lambda: run(TorchrunJob(model, RANKS, more, *flags), lambda job: job.pids.values(), steps),
             }
             for _ in range(repetitions):

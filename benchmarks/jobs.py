@@ -45,9 +45,8 @@ MODELS = {
 }
 
 
-def write_job(folder, name, ranks, steps, checkpoint_every=0, precision="fp32", lr=LR, nodes=1, micro_batch=None,
-              parallel=None):
-    """The job file of model `name` in `folder`; its output is `folder`/output."""
+def write_job(folder, name, ranks, steps, checkpoint_every=0, precision="fp32", lr=LR, nodes=1, changes=None):
+    """The job file of model `name` in `folder`; its output is `folder`/output. `changes`: section -> keys that differ."""
     model = MODELS[name]
     shape = {key: value for key, value in vars(model).items() if key not in ("micro_batch", "accumulation")}
     job = {
@@ -57,16 +56,17 @@ def write_job(folder, name, ranks, steps, checkpoint_every=0, precision="fp32", 
         "train": {
             "steps": steps,
             "global_batch": model.samples_per_step(ranks),
-            "micro_batch": micro_batch or model.micro_batch,
+            "micro_batch": model.micro_batch,
             "precision": precision,
             "optimizer": {"lr": lr},
             "lr_schedule": {"min_lr": lr},
         },
-        "parallel": parallel or {},
         "checkpoint": {"every": checkpoint_every, "keep": 1},
         "launch": {"ranks_per_node": ranks // nodes, "emulate_nodes": nodes},
         "output": str(folder / "output"),
     }
+    for section, keys in (changes or {}).items():
+        job[section] = job.get(section, {}) | keys
     path = folder / "job.yaml"
     path.write_text(json.dumps(job, indent=1))  # JSON is YAML
     return path

@@ -12,6 +12,7 @@ import all_reduce
 import axes
 import checkpoint
 import gemm
+import hidden
 import one_rank
 import recovery
 import scale
@@ -45,6 +46,7 @@ SECTIONS = {
     "one-rank": lambda _: one_rank.measure(),
     "gemm": lambda repetitions: gemm.measure(repetitions=repetitions),
     "all-reduce": lambda repetitions: all_reduce.measure(repetitions=repetitions),
+    "hidden": lambda repetitions: hidden.measure(repetitions=repetitions),
     "checkpoint": lambda repetitions: checkpoint.measure(repetitions=repetitions),
 }
 

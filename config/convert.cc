@@ -47,6 +47,7 @@ void to_schema(const Model& from, schema::Model& to) {
 Data to_struct(const schema::Data& from) {
   Data to;
   to.tokenizer = from.tokenizer();
+  to.attention_mask = from.attention_mask();
   for (const auto& dataset : from.train()) to.train.push_back({dataset.path(), dataset.weight()});
   if (from.has_validation())
     to.validation = {from.validation().path(), from.validation().every(),
@@ -56,6 +57,7 @@ Data to_struct(const schema::Data& from) {
 
 void to_schema(const Data& from, schema::Data& to) {
   to.set_tokenizer(from.tokenizer);
+  to.set_attention_mask(from.attention_mask);
   for (const auto& dataset : from.train) {
     auto& added = *to.add_train();
     added.set_path(dataset.path);
@@ -120,11 +122,13 @@ Parallel to_struct(const schema::Parallel& from) {
   to.context = from.context();
   to.expert = from.expert();
   to.zero_stage = from.zero_stage();
+  to.zero_gather = from.zero_gather();
   to.schedule = from.schedule();
   to.virtual_stages = from.virtual_stages();
   to.recompute = {from.recompute().begin(), from.recompute().end()};
   to.gradient_wire = from.gradient_wire();
   to.context_attention = from.context_attention();
+  to.expert_chunk_tokens = from.expert_chunk_tokens();
   return to;
 }
 
@@ -135,11 +139,13 @@ void to_schema(const Parallel& from, schema::Parallel& to) {
   to.set_context(from.context);
   to.set_expert(from.expert);
   to.set_zero_stage(from.zero_stage);
+  to.set_zero_gather(from.zero_gather);
   to.set_schedule(from.schedule);
   to.set_virtual_stages(from.virtual_stages);
   for (const auto& word : from.recompute) to.add_recompute(word);
   to.set_gradient_wire(from.gradient_wire);
   to.set_context_attention(from.context_attention);
+  to.set_expert_chunk_tokens(from.expert_chunk_tokens);
 }
 
 Launch to_struct(const schema::Launch& from) {

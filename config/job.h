@@ -51,6 +51,7 @@ struct Data {
   std::string tokenizer = "bytes";
   std::vector<Dataset> train;
   Validation validation;
+  std::string attention_mask = "causal";
 };
 
 struct Optimizer {
@@ -80,11 +81,13 @@ struct Train {
 struct Parallel {
   std::int64_t data = 0;  // 0: auto, all ranks
   std::int64_t tensor = 1, pipeline = 1, context = 1, expert = 1, zero_stage = 0;
+  std::string zero_gather = "run";
   std::string schedule = "1f1b";
   std::int64_t virtual_stages = 1;
   std::vector<std::string> recompute = {"none"};  // one value, or one for each stage
   std::string gradient_wire = "fp32";
   std::string context_attention = "ring";
+  std::int64_t expert_chunk_tokens = 1024;
 };
 
 struct Checkpoint {

@@ -143,6 +143,15 @@ void check_train(const Train& train, Rules& rules) {
                  "the learning rate falls from lr to min_lr");
 }
 
+void check_parallel(const Parallel& parallel, Rules& rules) {
+  if (rules.known({"parallel.zero_stage", "parallel.zero_gather"}) &&
+      parallel.zero_gather == "step" && parallel.zero_stage != 3)
+    rules.report("parallel.zero_gather",
+                 fmt::format("expected none with parallel.zero_stage {}", parallel.zero_stage),
+                 "only ZeRO-3 gathers weights for passes; leave the key out, or set "
+                 "parallel.zero_stage to 3");
+}
+
 void check_launch(const Launch& launch, Rules& rules) {
   if (!rules.known({"launch.emulate_nodes"}) || launch.emulate_link.bandwidth == 0) return;
   if (launch.emulate_nodes == 1)
@@ -159,6 +168,7 @@ void report_broken_rules(const Job& job, const Place& file, Findings& findings) 
   Rules rules(file, findings);
   check_model(job.model, rules);
   check_train(job.train, rules);
+  check_parallel(job.parallel, rules);
   check_launch(job.launch, rules);
 }
 

@@ -42,4 +42,14 @@ void Batches::fill(std::span<const std::uint64_t> sequences, std::span<std::int6
   }
 }
 
+void Batches::fill_first_visible(std::span<const std::uint64_t> sequences,
+                                 std::span<std::int64_t> positions) const {
+  const auto length = static_cast<std::size_t>(sequence_length_);
+  check(knows_documents() && positions.size() == sequences.size() * length,
+        "a buffer of the batch's size, and documents that are known");
+  for (std::size_t row = 0; row < sequences.size(); ++row)
+    first_visible(document_starts_, first_token(sequences[row], sequence_length_),
+                  positions.subspan(row * length, length));
+}
+
 }  // namespace phalanx::data

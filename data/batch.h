@@ -43,8 +43,18 @@ class Batches {
   void fill(std::span<const std::uint64_t> sequences, std::span<std::int64_t> inputs,
             std::span<std::int64_t> targets) const;
 
+  // Reads the file's table of documents, all of it once, for fill_first_visible(). Throws
+  // DataError.
+  void read_documents() { document_starts_ = file_.document_starts(); }
+  bool knows_documents() const { return !document_starts_.empty(); }
+  // Fills `positions` [sequences.size(), sequence_length] with the position at which the document
+  // of each input begins in its sequence, 0 if before it (first_visible in data/packing.h).
+  void fill_first_visible(std::span<const std::uint64_t> sequences,
+                          std::span<std::int64_t> positions) const;
+
  private:
   TokenFile file_;
+  std::span<const std::uint64_t> document_starts_;  // of the file; empty: not read
   std::int64_t sequence_length_;
   Sampler sampler_;
 };

@@ -13,7 +13,7 @@ void linear_into(const at::Tensor& x, const at::Tensor& weight, at::Tensor y);
 // y = residual + x weight^T.
 at::Tensor linear_plus(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& residual);
 
-// dx = dy weight.
+// dx = dy weight, which may be some of a matrix's columns.
 at::Tensor linear_backward_input(const at::Tensor& dy, const at::Tensor& weight);
 void linear_backward_input_into(const at::Tensor& dy, const at::Tensor& weight, at::Tensor dx);
 

@@ -20,7 +20,8 @@ SavedElements router(const config::Model& model, const MicroBatchShape& shape) {
 
 // How many rows come from each rank, by chunk and expert.
 SavedElements arrivals(const config::Model& model, const MicroBatchShape& shape) {
-  const auto chunks = shape.expert_ranks == 1 ? 1 : expert_chunks(shape.own_tokens());
+  const auto chunks =
+      shape.expert_ranks == 1 ? 1 : expert_chunks(shape.own_tokens(), shape.expert_chunk_tokens);
   return {0, 0, chunks * model.experts};
 }
 

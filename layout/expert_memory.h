@@ -7,11 +7,9 @@
 
 namespace phalanx::layout {
 
-// Tokens travel to their experts in chunks of at most so many (parallel/expert_dispatch.h).
-inline constexpr std::int64_t kExpertChunkTokens = 1024;
-
-// The chunks in which a rank would send `tokens`; ranks that exchange take the most of any.
-std::int64_t expert_chunks(std::int64_t tokens, std::int64_t most_tokens = kExpertChunkTokens);
+// The chunks of at most `most_tokens` in which a rank would send `tokens` to their experts
+// (parallel/expert_dispatch.h); ranks that exchange take the most of any.
+std::int64_t expert_chunks(std::int64_t tokens, std::int64_t most_tokens);
 
 // Rows (choices of tokens) that come to a rank's experts of a micro-batch: where all experts get
 // equally many, and where the tokens of all ranks choose this rank's as far as it has enough.

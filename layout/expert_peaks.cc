@@ -28,7 +28,7 @@ struct Rows {
 std::int64_t under_way(const config::Model& model, const MicroBatchShape& shape, const Rows& rows,
                        std::int64_t hidden) {
   if (shape.expert_ranks == 1) return hidden;
-  const auto chunks = expert_chunks(shape.own_tokens());
+  const auto chunks = expert_chunks(shape.own_tokens(), shape.expert_chunk_tokens);
   // Rows of several experts come by rank and are put in order, and back.
   const bool ordered = model.experts / shape.expert_ranks > 1;
   const auto of_ranks = ordered ? rows.arriving : 0;

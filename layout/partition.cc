@@ -46,7 +46,8 @@ Partition partition(const config::Job& job) {
           map,
           split_layers(job.model.layers, map.stages(), forward_flops(job.model)),
           static_cast<int>(job.parallel.zero_stage),
-          job.parallel.context_attention == "ulysses"};
+          job.parallel.context_attention == "ulysses",
+          job.parallel.expert_chunk_tokens};
 }
 
 }  // namespace phalanx::layout

@@ -23,6 +23,8 @@ struct MicroBatchShape {
   // Ranks that divide the experts, and the rows that come to those of this one
   // (layout/expert_memory.h).
   std::int64_t expert_ranks = 1, expert_rows = 0;
+  // Own tokens that travel to their experts at a time, at most (parallel/expert_dispatch.h).
+  std::int64_t expert_chunk_tokens = 1024;
 
   std::int64_t all_tokens() const { return sequences * length; }
   std::int64_t own_tokens() const { return all_tokens() / tensor_ranks; }

@@ -13,6 +13,10 @@ bool is_compute(OperationKind kind) {
   return is_backward(kind) || kind == OperationKind::kForward || kind == OperationKind::kRecompute;
 }
 
+bool uses_parameters(OperationKind kind) {
+  return is_compute(kind) && kind != OperationKind::kBackwardWeight;
+}
+
 bool is_send(OperationKind kind) {
   return kind == OperationKind::kSendActivation || kind == OperationKind::kSendGradient;
 }

@@ -34,6 +34,7 @@ struct Operation {
 };
 bool is_compute(OperationKind kind);   // forward, the three backwards and recompute
 bool is_backward(OperationKind kind);  // the three backwards
+bool uses_parameters(OperationKind kind);  // a pass, but the gradients of weights: they need none
 bool is_send(OperationKind kind);
 bool is_receive(OperationKind kind);
 const char* name(OperationKind kind);
@@ -61,7 +62,7 @@ struct StageMap {
 enum class ParameterPolicy : std::uint8_t {
   kResident,     // on every rank: no gather, no free
   kHeldForStep,  // gathered before the first use in a step, freed after the last
-  kPerRun,       // gathered before each run, a series of passes through one chunk, freed after it
+  kPerRun,       // gathered for each run, a series of passes through one chunk, and freed after it
 };
 enum class GradientPolicy : std::uint8_t {
   kLocal,        // one data-parallel rank: no reduce

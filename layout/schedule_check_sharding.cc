@@ -53,7 +53,7 @@ int check_parameters(const Schedule& schedule, int rank, std::vector<Finding>& f
     } else if (operation.kind == OperationKind::kFree) {
       report.expect(held[chunk] && !resident, i, operation, "gathered parameters");
       held[chunk] = false;
-    } else if (is_compute(operation.kind)) {
+    } else if (uses_parameters(operation.kind)) {
       report.expect(held[chunk], i, operation, "its parameters gathered before");
     }
   }

@@ -9,7 +9,7 @@ namespace {
 struct Run {
   int chunk;
   std::size_t first, last;
-  bool has_weight_gradients;
+  bool has_weight_gradients, uses_parameters;
 };
 
 bool gives_weight_gradients(OperationKind kind) {
@@ -20,9 +20,10 @@ std::vector<Run> runs_of(const std::vector<Operation>& passes) {
   std::vector<Run> runs;
   for (std::size_t i = 0; i < passes.size(); ++i) {
     if (runs.empty() || runs.back().chunk != passes[i].chunk)
-      runs.push_back({passes[i].chunk, i, i, false});
+      runs.push_back({passes[i].chunk, i, i, false, false});
     runs.back().last = i + 1;
     runs.back().has_weight_gradients |= gives_weight_gradients(passes[i].kind);
+    runs.back().uses_parameters |= uses_parameters(passes[i].kind);
   }
   return runs;
 }
@@ -36,17 +37,20 @@ Plan plan(const std::vector<Run>& runs, ParameterPolicy parameters, GradientPoli
   const std::size_t count = runs.size();
   Plan plan{std::vector<bool>(count), std::vector<bool>(count), std::vector<bool>(count)};
   for (std::size_t i = 0; i < count; ++i) {
-    const auto same_chunk = [&](const Run& other) { return other.chunk == runs[i].chunk; };
+    const auto uses = [&](const Run& other) {
+      return other.chunk == runs[i].chunk && other.uses_parameters;
+    };
+    const auto adds = [&](const Run& other) {
+      return other.chunk == runs[i].chunk && other.has_weight_gradients;
+    };
     const auto here = runs.begin() + static_cast<std::ptrdiff_t>(i);
-    const bool first = std::none_of(runs.begin(), here, same_chunk);
-    const bool last = std::none_of(here + 1, runs.end(), same_chunk);
-    const bool last_gradient = std::none_of(here + 1, runs.end(), [&](const Run& other) {
-      return same_chunk(other) && other.has_weight_gradients;
-    });
+    const bool first_use = std::none_of(runs.begin(), here, uses);
+    const bool last_use = std::none_of(here + 1, runs.end(), uses);
+    const bool last_gradient = std::none_of(here + 1, runs.end(), adds);
     const bool each = parameters == ParameterPolicy::kPerRun;
     const bool held = parameters == ParameterPolicy::kHeldForStep;
-    plan.gather[i] = each || (held && first);
-    plan.free[i] = each || (held && last);
+    plan.gather[i] = runs[i].uses_parameters && (each || (held && first_use));
+    plan.free[i] = runs[i].uses_parameters && (each || (held && last_use));
     plan.reduce[i] = runs[i].has_weight_gradients &&
                      (gradients == GradientPolicy::kPerRun ||
                       (gradients == GradientPolicy::kOncePerStep && last_gradient));

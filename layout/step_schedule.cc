@@ -14,7 +14,8 @@ PipelineShape shape(const Partition& partition, int micro_batches) {
 
 // ZeRO-1 and 2 gather parameters when they have changed, not for passes.
 ParameterPolicy parameter_policy(const config::Parallel& parallel) {
-  return parallel.zero_stage == 3 ? ParameterPolicy::kPerRun : ParameterPolicy::kResident;
+  if (parallel.zero_stage < 3) return ParameterPolicy::kResident;
+  return parallel.zero_gather == "step" ? ParameterPolicy::kHeldForStep : ParameterPolicy::kPerRun;
 }
 
 std::vector<bool> recomputed_stages(const config::Parallel& parallel, const Partition& partition) {

@@ -82,8 +82,7 @@ at::Tensor Attention::forward(const at::Tensor& x, parallel::Saved& saved) const
 }
 
 at::Tensor Attention::backward_input(const at::Tensor& dy, parallel::Saved& saved) const {
-  const auto dy_of_all = axis_.gather(dy);
-  const auto dattended = kernels::linear_backward_input(dy_of_all, output_.value);
+  const auto [dattended, dy_of_all] = axis_.row_backward_input(dy, output_.value);
   auto parts = parts_of(saved[kProjected], heads_);
   attention_.backward(dattended, parts.query, parts.key, parts.value, saved[kAttended], saved,
                       kSlots);
@@ -99,8 +98,9 @@ at::Tensor Attention::backward_input(const at::Tensor& dy, parallel::Saved& save
 }
 
 void Attention::backward_weight(parallel::Saved& saved) const {
+  auto normed = axis_.start_gather(saved[kNormed]);
   kernels::add_linear_backward_weight(saved[kOutputGradient], saved[kAttended], output_.gradient);
-  projection_.backward_weight(saved[kProjected], saved[kNormed]);
+  projection_.backward_weight(saved[kProjected], normed.wait());
   std::int64_t first = 0;
   for (const auto& bias : biases_) {
     const auto columns = saved[kProjected].narrow(2, first, bias.value.numel());

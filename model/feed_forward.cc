@@ -39,8 +39,7 @@ at::Tensor FeedForward::forward(const at::Tensor& x, parallel::Saved& saved) con
 }
 
 at::Tensor FeedForward::backward_input(const at::Tensor& dy, parallel::Saved& saved) const {
-  const auto dy_of_all = axis_.gather(dy);
-  auto dhidden = kernels::linear_backward_input(dy_of_all, down_.value);
+  auto [dhidden, dy_of_all] = axis_.row_backward_input(dy, down_.value);
   kernels::swiglu_backward(dhidden, saved[kGateUp]);
   auto dnormed = gate_up_.backward_input(saved[kGateUp]);
   auto norm =
@@ -53,8 +52,9 @@ at::Tensor FeedForward::backward_input(const at::Tensor& dy, parallel::Saved& sa
 }
 
 void FeedForward::backward_weight(parallel::Saved& saved) const {
+  auto normed = axis_.start_gather(saved[kNormed]);
   kernels::add_linear_backward_weight(saved[kOutputGradient], saved[kHidden], down_.gradient);
-  gate_up_.backward_weight(saved[kGateUp], saved[kNormed]);
+  gate_up_.backward_weight(saved[kGateUp], normed.wait());
   norm_.gradient.add_(saved[kNormGradient]);
 }
 

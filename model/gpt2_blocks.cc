@@ -69,9 +69,9 @@ struct ColumnLinear {
   at::Tensor backward_input(const at::Tensor& dy) const {
     return axis.column_backward_input(dy, weight.value);
   }
-  void backward_weight(const at::Tensor& dy, const at::Tensor& x) const {
+  void backward_weight(const at::Tensor& dy, const at::Tensor& x_of_all) const {
     kernels::add_bias_backward(dy, bias.gradient);
-    kernels::add_linear_backward_weight(dy, axis.gather(x), weight.gradient);
+    kernels::add_linear_backward_weight(dy, x_of_all, weight.gradient);
   }
 };
 
@@ -85,9 +85,8 @@ struct RowLinear {
     kernels::add_bias(y, bias.value);
     return y;
   }
-  // `dy_of_all` = axis.gather(dy)
-  at::Tensor backward_input(const at::Tensor& dy_of_all) const {
-    return kernels::linear_backward_input(dy_of_all, weight.value);
+  TensorAxis::RowGradient backward_input(const at::Tensor& dy) const {
+    return axis.row_backward_input(dy, weight.value);
   }
   void backward_weight(const at::Tensor& dy, const at::Tensor& dy_of_all,
                        const at::Tensor& x) const {
@@ -175,16 +174,17 @@ class Attention : public Block {
   }
   at::Tensor backward_input(const at::Tensor& dy, Saved& saved) const override {
     saved[kOwnOutputGradient] = dy;
-    saved[kOutputGradient] = axis_.gather(dy);
-    const auto dattended = output_.backward_input(saved[kOutputGradient]);
+    const auto [dattended, dy_of_all] = output_.backward_input(dy);
+    saved[kOutputGradient] = dy_of_all;
     auto query = part(saved[kProjected], 0), key = part(saved[kProjected], 1),
          value = part(saved[kProjected], 2);
     attention_.backward(dattended, query, key, value, saved[kAttended], saved, kSlots);
     return norm_.backward_input(projection_.backward_input(saved[kProjected]), dy, saved);
   }
   void backward_weight(Saved& saved) const override {
+    auto normed = axis_.start_gather(saved[Norm::kNormed]);
     output_.backward_weight(saved[kOwnOutputGradient], saved[kOutputGradient], saved[kAttended]);
-    projection_.backward_weight(saved[kProjected], saved[Norm::kNormed]);
+    projection_.backward_weight(saved[kProjected], normed.wait());
     norm_.backward_weight(saved);
   }
 
@@ -231,15 +231,16 @@ class FeedForward : public Block {
   }
   at::Tensor backward_input(const at::Tensor& dy, Saved& saved) const override {
     saved[kOwnOutputGradient] = dy;
-    saved[kOutputGradient] = axis_.gather(dy);
-    auto dhidden = down_.backward_input(saved[kOutputGradient]);
+    auto [dhidden, dy_of_all] = down_.backward_input(dy);
+    saved[kOutputGradient] = dy_of_all;
     kernels::gelu_backward(dhidden, saved[kUp]);
     saved[kHidden] = dhidden;
     return norm_.backward_input(up_.backward_input(saved[kUp]), dy, saved);
   }
   void backward_weight(Saved& saved) const override {
+    auto normed = axis_.start_gather(saved[Norm::kNormed]);
     down_.backward_weight(saved[kOwnOutputGradient], saved[kOutputGradient], saved[kHidden]);
-    up_.backward_weight(saved[kUp], saved[Norm::kNormed]);
+    up_.backward_weight(saved[kUp], normed.wait());
     norm_.backward_weight(saved);
   }
 

@@ -54,13 +54,13 @@ at::Tensor tokens_of(const at::Tensor& flat, const ExpertDispatch::Chunk& chunk)
 
 MoeFeedForward::MoeFeedForward(const config::Model& model, const std::string& layer,
                                const parallel::Parameters& parameters,
-                               const parallel::AxisGroups& groups, std::int64_t chunk_tokens)
+                               const parallel::AxisGroups& groups)
     : Block(layer + ".ffn"),
       length_(model.sequence_length / (groups.context ? groups.context->size() : 1)),
       epsilon_(model.norm_epsilon),
       sharing_{groups.tensor, groups.context},
       tensor_(groups.tensor),
-      dispatch_(groups.expert, model.experts, chunk_tokens),
+      dispatch_(groups.expert, model.experts, groups.expert_chunk_tokens),
       norm_(own(parameters, layer + ".ffn_norm.weight")),
       router_{model, own(parameters, name() + ".router.weight"),
               own(parameters, name() + ".router.bias")} {

@@ -21,8 +21,7 @@ namespace phalanx::model {
 class MoeFeedForward : public parallel::Block {
  public:
   MoeFeedForward(const config::Model& model, const std::string& layer,
-                 const parallel::Parameters& parameters, const parallel::AxisGroups& groups = {},
-                 std::int64_t chunk_tokens = parallel::ExpertDispatch::kChunkTokens);
+                 const parallel::Parameters& parameters, const parallel::AxisGroups& groups = {});
   at::Tensor forward(const at::Tensor& x, parallel::Saved& saved) const override;
   at::Tensor backward_input(const at::Tensor& dy, parallel::Saved& saved) const override;
   void backward_weight(parallel::Saved& saved) const override;

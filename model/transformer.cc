@@ -24,6 +24,8 @@ void check_shapes(const config::Model& model, const parallel::Parameters& parame
   }
 }
 
+constexpr const char* kOneDocument = "model: a sequence of several documents needs an executor";
+
 struct Preset {
   std::string_view name;
   std::vector<std::unique_ptr<parallel::Block>> (*blocks)(const config::Model&,
@@ -56,6 +58,7 @@ Transformer::Transformer(const config::Model& model, const parallel::Parameters&
     : chunk_((check_shapes(model, parameters), make_chunk(model, all_layers(model), parameters))) {}
 
 double Transformer::forward(const MicroBatch& batch, Activations& saved) const {
+  check(!batch.first_visible.defined(), kOneDocument);
   saved.dlogits = chunk_.forward(batch.inputs, saved.chunk);
   return kernels::cross_entropy(saved.dlogits, batch.targets);
 }
@@ -72,6 +75,7 @@ void Transformer::backward(Activations& saved, const parallel::Chunk::GradientRe
 }
 
 double Transformer::loss(const MicroBatch& batch) const {
+  check(!batch.first_visible.defined(), kOneDocument);
   auto logits = chunk_.forward(batch.inputs);
   return kernels::cross_entropy(logits, batch.targets);
 }

@@ -34,7 +34,7 @@ struct Activations {
   at::Tensor dlogits;
 };
 
-// The whole model on one rank.
+// The whole model on one rank, of sequences that are one document each.
 class Transformer {
  public:
   Transformer(const config::Model& model, const parallel::Parameters& parameters);

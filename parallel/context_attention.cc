@@ -8,13 +8,14 @@ namespace phalanx::parallel {
 at::Tensor ContextAttention::forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                      Saved& saved) const {
   if (groups_.context && groups_.exchange == ContextExchange::kHeads) {
-    auto attended = ulysses_attention(*groups_.context, q, k, v, heads_);
+    auto attended = ulysses_attention(*groups_.context, q, k, v, heads_, first_visible());
     for (const auto& tensor : {attended.projected, attended.whole.out, attended.whole.log_sum_exp})
       saved.push_back(tensor);
     return attended.out;
   }
-  auto attended = groups_.context ? ring_attention(*groups_.context, q, k, v, heads_)
-                                  : kernels::attention(q, k, v, heads_);
+  auto attended = groups_.context
+                      ? ring_attention(*groups_.context, q, k, v, heads_, first_visible())
+                      : kernels::attention(q, k, v, heads_, first_visible());
   saved.push_back(attended.log_sum_exp);
   return attended.out;
 }
@@ -22,12 +23,13 @@ at::Tensor ContextAttention::forward(const at::Tensor& q, const at::Tensor& k, c
 void ContextAttention::backward(const at::Tensor& dout, at::Tensor& q, at::Tensor& k, at::Tensor& v,
                                 const at::Tensor& out, Saved& saved, std::size_t first) const {
   if (groups_.context && groups_.exchange == ContextExchange::kHeads) {
-    UlyssesAttention forward{out, saved[first], {saved[first + 1], saved[first + 2]}, {}};
-    ulysses_attention_backward(*groups_.context, dout, q, k, v, forward, heads_);
+    UlyssesAttention forward{out, saved[first], {saved[first + 1], saved[first + 2]}};
+    ulysses_attention_backward(*groups_.context, dout, q, k, v, forward, heads_, first_visible());
   } else if (groups_.context) {
-    ring_attention_backward(*groups_.context, dout, q, k, v, {out, saved[first]}, heads_);
+    ring_attention_backward(*groups_.context, dout, q, k, v, {out, saved[first]}, heads_,
+                            first_visible());
   } else {
-    kernels::attention_backward(dout, q, k, v, {out, saved[first]}, heads_);
+    kernels::attention_backward(dout, q, k, v, {out, saved[first]}, heads_, first_visible());
   }
 }
 

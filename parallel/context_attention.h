@@ -8,7 +8,8 @@ namespace phalanx::parallel {
 
 // Causal attention (kernels/attention.h) over sequences that context ranks divide in the zigzag
 // split (layout/zigzag.h), in the way that the job has chosen; with one rank kernels::attention.
-// Throws CommError.
+// Where there is a document mask, it is that of the micro-batch under way in both passes. Throws
+// CommError.
 class ContextAttention {
  public:
   ContextAttention(const AxisGroups& groups, kernels::HeadCounts heads)
@@ -22,6 +23,10 @@ class ContextAttention {
                 const at::Tensor& out, Saved& saved, std::size_t first) const;
 
  private:
+  at::Tensor first_visible() const {
+    return groups_.mask ? groups_.mask->first_visible : at::Tensor();
+  }
+
   AxisGroups groups_;
   kernels::HeadCounts heads_;
 };

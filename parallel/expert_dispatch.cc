@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "layout/expert_memory.h"
 #include "parallel/tensor_buffer.h"
 
 namespace phalanx::parallel {

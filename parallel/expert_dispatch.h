@@ -9,7 +9,6 @@
 
 #include "comm/group.h"
 #include "kernels/expert_rows.h"
-#include "layout/expert_memory.h"
 
 namespace phalanx::parallel {
 
@@ -24,12 +23,10 @@ namespace phalanx::parallel {
 // is copied or cut.
 class ExpertDispatch {
  public:
-  static constexpr std::int64_t kChunkTokens = layout::kExpertChunkTokens;
-
   // `group`, null for one rank, has a size that divides `experts`. All members take part in every
   // exchange() and round_trip(), with any number of tokens, none included.
   ExpertDispatch(std::shared_ptr<comm::Group> group, std::int64_t experts,
-                 std::int64_t chunk_tokens = kChunkTokens);
+                 std::int64_t chunk_tokens);
 
   std::int64_t first_expert() const { return rank_ * local_; }
   std::int64_t local_experts() const { return local_; }

@@ -16,7 +16,8 @@ class JoinedLinear {
 
   at::Tensor forward(const at::Tensor& x) const;
   at::Tensor backward_input(const at::Tensor& dy) const;
-  void backward_weight(const at::Tensor& dy, const at::Tensor& x) const;
+  // All tokens of x.
+  void backward_weight(const at::Tensor& dy, const at::Tensor& x_of_all) const;
 
  private:
   at::Tensor columns_of(const at::Tensor& y, std::size_t run) const;

@@ -133,17 +133,18 @@ class Queries {
     return x.narrow(dimension, static_cast<std::int64_t>(piece) * piece_, piece_);
   }
   at::Tensor visible(Piece piece) const {
-    return first_visible_.defined() ? rows(first_visible_, piece) : at::Tensor();
+    if (!first_visible_.defined()) return {};
+    return first_visible_.narrow(1, run(rank_, piece).first, piece_);
   }
   kernels::Attention of(const kernels::Attention& all, Piece piece) const {
     return {rows(all.out, piece), rows(all.log_sum_exp, piece, 2)};
   }
   kernels::FirstPositions positions(PiecePair pair, int owner) const {
-    const auto first = [&](int rank, Piece piece) {
-      const auto runs = layout::zigzag_pieces(2 * ranks_ * piece_, ranks_, rank);
-      return runs[static_cast<std::size_t>(piece)].first;
-    };
-    return {first(rank_, pair.query), first(owner, pair.key)};
+    return {run(rank_, pair.query).first, run(owner, pair.key).first};
+  }
+  layout::PositionRange run(int rank, Piece piece) const {
+    return layout::zigzag_pieces(2 * ranks_ * piece_, ranks_,
+                                 rank)[static_cast<std::size_t>(piece)];
   }
 
   int rank_, ranks_;

@@ -7,8 +7,8 @@ namespace phalanx::parallel {
 
 // kernels::attention of sequences cut over `context` (Liu et al. 2023, "Ring Attention") in the
 // zigzag split (layout/zigzag.h): q, k, v and out hold this rank's positions, [sequences, length /
-// ranks, ...], in the order of layout::zigzag_positions(), and first_visible, positions of the
-// whole sequence, those of this rank's queries.
+// ranks, ...], in the order of layout::zigzag_positions(), and first_visible all of a sequence,
+// [sequences, length].
 //
 // Keys and values go from rank to rank, on their way while what came before them is attended to;
 // each step is the same work for every rank. Results of steps merge in fp32, or in fp64 for fp64.

@@ -47,7 +47,10 @@ class ScheduleExecutor::Run {
   double all() {
     const auto& operations = schedule_.ranks[static_cast<std::size_t>(rank_)];
     const auto last = last_before_reduce(operations, schedule_.chunks);
-    for (std::size_t i = 0; i < operations.size(); ++i) execute(operations[i], last[i]);
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      if (layout::is_compute(operations[i].kind)) start_receives(operations, i);
+      execute(operations[i], last[i]);
+    }
     for (auto& [peer, sent] : sent_) finish_sends(sent, 0);
     return loss_;
   }
@@ -59,7 +62,7 @@ class ScheduleExecutor::Run {
     at::Tensor output;           // until it is sent or taken by the next stage, if that is here
     at::Tensor output_gradient;  // once known
     at::Tensor input_gradient;   // as output
-    comm::Work receiving;        // of the input or of the output's gradient
+    comm::Work input_coming, gradient_coming;
   };
   struct Sent {
     comm::Work work;
@@ -85,7 +88,10 @@ class ScheduleExecutor::Run {
   }
 
   void execute(const Operation& operation, bool last_before_reduce) {
-    if (layout::is_compute(operation.kind) && hooks_.enter) hooks_.enter(operation);
+    if (layout::is_compute(operation.kind)) {
+      if (hooks_.enter) hooks_.enter(operation);
+      if (executor_.mask_) executor_.mask_->first_visible = batch(operation).first_visible;
+    }
     switch (operation.kind) {
       case OperationKind::kForward:
         return forward(operation);
@@ -108,9 +114,23 @@ class ScheduleExecutor::Run {
       case OperationKind::kSendGradient:
         return send(operation, std::exchange(passage(operation).input_gradient, {}));
       case OperationKind::kReceiveActivation:
-        return receive(operation, passage(operation).saved.input);
       case OperationKind::kReceiveGradient:
-        return receive(operation, passage(operation).output_gradient);
+        return;  // started with the pass before
+    }
+  }
+
+  // Of all messages up to the pass behind pass `here`, so that what that one needs can arrive while
+  // this one computes.
+  void start_receives(const std::vector<Operation>& operations, std::size_t here) {
+    for (; receives_started_ < operations.size(); ++receives_started_) {
+      const auto& operation = operations[receives_started_];
+      if (receives_started_ > here && layout::is_compute(operation.kind)) return;
+      if (!layout::is_receive(operation.kind)) continue;
+      auto& at = passage(operation);
+      if (operation.kind == OperationKind::kReceiveActivation)
+        at.input_coming = receive(operation, at.saved.input);
+      else
+        at.gradient_coming = receive(operation, at.output_gradient);
     }
   }
 
@@ -121,7 +141,7 @@ class ScheduleExecutor::Run {
     else if (!schedule_.crosses(rank_, operation.chunk, -1))
       at.saved.input = std::exchange(neighbour(operation, -1).output, {});
     else
-      at.receiving.wait();
+      at.input_coming.wait();
     const bool recomputed = schedule_.recomputed[static_cast<std::size_t>(stage(operation))];
     const auto input = at.saved.input;
     auto output = keeps_ && !recomputed ? chunk(operation).forward(input, at.saved, hooks_.watch)
@@ -148,7 +168,7 @@ class ScheduleExecutor::Run {
     auto& at = passage(operation);
     if (!is_last(operation)) {
       if (schedule_.crosses(rank_, operation.chunk, 1))
-        at.receiving.wait();
+        at.gradient_coming.wait();
       else
         at.output_gradient = std::exchange(neighbour(operation, 1).input_gradient, {});
     }
@@ -195,10 +215,9 @@ class ScheduleExecutor::Run {
     for (; sent.size() > most; sent.pop_front()) sent.front().work.wait();
   }
 
-  void receive(const Operation& operation, at::Tensor& tensor) {
+  comm::Work receive(const Operation& operation, at::Tensor& tensor) {
     tensor = executor_.boundary_(batch(operation).inputs);
-    passage(operation).receiving =
-        executor_.pipeline_->receive(buffer_of(tensor), schedule_.peer(rank_, operation));
+    return executor_.pipeline_->receive(buffer_of(tensor), schedule_.peer(rank_, operation));
   }
 
   ScheduleExecutor& executor_;
@@ -208,16 +227,19 @@ class ScheduleExecutor::Run {
   int rank_ = 0;
   bool keeps_ = false;  // a backward pass follows
   double loss_ = 0;
+  std::size_t receives_started_ = 0;  // of the operations before this one
   std::map<std::pair<int, int>, Passage> passages_;  // by micro-batch and chunk
   std::map<int, std::deque<Sent>> sent_;             // by receiver, oldest first
 };
 
 ScheduleExecutor::ScheduleExecutor(std::vector<Chunk> chunks, Loss loss, Boundary boundary,
-                                   std::shared_ptr<comm::Group> pipeline)
+                                   std::shared_ptr<comm::Group> pipeline,
+                                   std::shared_ptr<DocumentMask> mask)
     : chunks_(std::move(chunks)),
       loss_(std::move(loss)),
       boundary_(std::move(boundary)),
-      pipeline_(std::move(pipeline)) {}
+      pipeline_(std::move(pipeline)),
+      mask_(std::move(mask)) {}
 
 double ScheduleExecutor::run(const layout::Schedule& schedule,
                              const std::vector<MicroBatch>& batches, const ExecutorHooks& hooks) {

@@ -11,14 +11,18 @@
 #include "comm/group.h"
 #include "layout/schedule.h"
 #include "parallel/chunk.h"
+#include "parallel/document_mask.h"
 
 namespace phalanx::parallel {
 
 // Sequences of one forward and backward pass: int64 [sequences, length], targets[s][i] is what
-// follows inputs[s][i].
+// follows inputs[s][i]. Where attention keeps to documents, first_visible[s][i] is the position at
+// which the document of token i of the sequence begins in it, for all i, also where inputs and
+// targets are a context rank's part.
 struct MicroBatch {
   at::Tensor inputs;
   at::Tensor targets;
+  at::Tensor first_visible = {};
 };
 
 // What an executor tells and asks while it runs a schedule; any may be left out.
@@ -38,9 +42,12 @@ class ScheduleExecutor {
   // What flows from stage to stage for a micro-batch's inputs.
   using Boundary = std::function<at::Tensor(const at::Tensor& inputs)>;
 
-  // `pipeline` is null for one rank. `boundary` makes an empty tensor of the shape and type.
+  // `pipeline` is null for one rank. `boundary` makes an empty tensor of the shape and type. `mask`
+  // is what the chunks read, null where they read none: it becomes that of the micro-batch before
+  // each pass.
   ScheduleExecutor(std::vector<Chunk> chunks, Loss loss, Boundary boundary,
-                   std::shared_ptr<comm::Group> pipeline);
+                   std::shared_ptr<comm::Group> pipeline,
+                   std::shared_ptr<DocumentMask> mask = nullptr);
 
   const std::vector<Chunk>& chunks() const { return chunks_; }
 
@@ -57,6 +64,7 @@ class ScheduleExecutor {
   Loss loss_;
   Boundary boundary_;
   std::shared_ptr<comm::Group> pipeline_;
+  std::shared_ptr<DocumentMask> mask_;
 };
 
 }  // namespace phalanx::parallel

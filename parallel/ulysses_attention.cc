@@ -102,14 +102,6 @@ at::Tensor whole_sequence(comm::Group& context, const Share& share, const at::Te
   return in_order(exchange(context, mine));
 }
 
-at::Tensor gathered(comm::Group& context, const at::Tensor& first_visible) {
-  if (!first_visible.defined()) return {};
-  auto all = at::empty({context.size(), first_visible.size(0), first_visible.size(1)},
-                       first_visible.options());
-  context.all_gather(buffer_of(first_visible.contiguous()), buffer_of(all)).wait();
-  return in_order(all);
-}
-
 }  // namespace
 
 UlyssesAttention ulysses_attention(comm::Group& context, const at::Tensor& q, const at::Tensor& k,
@@ -117,11 +109,9 @@ UlyssesAttention ulysses_attention(comm::Group& context, const at::Tensor& q, co
                                    const at::Tensor& first_visible) {
   const Share share(context, q, heads);
   UlyssesAttention result;
-  result.first_visible = gathered(context, first_visible);
   result.projected = whole_sequence(context, share, q, k, v);
   const auto parts = share.parts(result.projected);
-  result.whole =
-      kernels::attention(parts[0], parts[1], parts[2], share.heads, result.first_visible);
+  result.whole = kernels::attention(parts[0], parts[1], parts[2], share.heads, first_visible);
   const auto outs = exchange(context, by_rank(result.whole.out, share.ranks));
   result.out = at::empty(q.sizes(), q.options());
   for (std::int64_t rank = 0; rank < share.ranks; ++rank)
@@ -131,11 +121,11 @@ UlyssesAttention ulysses_attention(comm::Group& context, const at::Tensor& q, co
 
 void ulysses_attention_backward(comm::Group& context, const at::Tensor& dout, at::Tensor& q,
                                 at::Tensor& k, at::Tensor& v, UlyssesAttention& forward,
-                                kernels::HeadCounts heads) {
+                                kernels::HeadCounts heads, const at::Tensor& first_visible) {
   const Share share(context, q, heads);
   auto parts = share.parts(forward.projected);
   kernels::attention_backward(whole_sequence(context, share, dout), parts[0], parts[1], parts[2],
-                              forward.whole, share.heads, forward.first_visible);
+                              forward.whole, share.heads, first_visible);
   const auto gradients = exchange(context, by_rank(forward.projected, share.ranks));
   // Several ranks may have attended to one key head.
   const auto sums = k.options().dtype(forward.whole.log_sum_exp.scalar_type());

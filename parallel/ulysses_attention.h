@@ -10,7 +10,6 @@ struct UlyssesAttention {
   at::Tensor out;            // [sequences, length / ranks, query heads * head_width]
   at::Tensor projected;      // this rank's heads of the whole sequence: q, k and v side by side
   kernels::Attention whole;  // and what they attended to
-  at::Tensor first_visible;  // of the whole sequence; may be undefined
 };
 
 // kernels::attention of sequences cut over `context`, with the arguments of ring_attention(): an
@@ -25,6 +24,6 @@ UlyssesAttention ulysses_attention(comm::Group& context, const at::Tensor& q, co
 // The gradients, in place; uses up forward.projected.
 void ulysses_attention_backward(comm::Group& context, const at::Tensor& dout, at::Tensor& q,
                                 at::Tensor& k, at::Tensor& v, UlyssesAttention& forward,
-                                kernels::HeadCounts heads);
+                                kernels::HeadCounts heads, const at::Tensor& first_visible = {});
 
 }  // namespace phalanx::parallel

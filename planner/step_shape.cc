@@ -21,6 +21,7 @@ StepShape step_shape(const config::Job& job, const layout::MeshSizes& mesh) {
                                                               : shape.micro_batch.ring_ranks;
   sharing = mesh.context;
   shape.micro_batch.expert_ranks = mesh.expert;
+  shape.micro_batch.expert_chunk_tokens = job.parallel.expert_chunk_tokens;
   shape.micro_batch.expert_rows = layout::even_expert_rows(job.model, shape.micro_batch);
   shape.tokens = sequences * length;
   return shape;

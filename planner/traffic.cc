@@ -105,7 +105,9 @@ Choices choices_sent(const config::Model& model, const StepShape& shape) {
 std::int64_t of_announcements(const config::Model& model, const StepShape& shape) {
   const auto ranks = shape.micro_batch.expert_ranks;
   const auto counts =
-      layout::expert_chunks(shape.micro_batch.own_tokens()) * model.experts + 2;  // a sum is two
+      layout::expert_chunks(shape.micro_batch.own_tokens(), shape.micro_batch.expert_chunk_tokens) *
+          model.experts +
+      2;  // a sum is two
   return shape.micro_batches * of_gather(counts * std::int64_t{sizeof(std::int64_t)}, ranks);
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/compute_weights.h"
 
+#include "base/check.h"
 #include "parallel/tensor_buffer.h"
 #include "parallel/tensor_memory.h"
 
@@ -61,7 +62,7 @@ void ComputeWeights::free(int chunk) {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const auto& bucket = state_.parts()[i].bucket;
     if (bucket.chunk != chunk || !bucket.parameters_in_runs) continue;
-    await(entries_[i]);  // a run of weight gradients alone computes with none
+    check(!entries_[i].coming, "gathered parameters are used before they are freed");
     entries_[i].flat.release();
   }
 }

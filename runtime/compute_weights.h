@@ -31,8 +31,8 @@ class ComputeWeights {
   // of what stays for the step begin. Throws CommError.
   void gather_changes();
 
-  // Of a chunk's parameters that are there for a run only. gather() starts, and does not wait;
-  // free() throws CommError.
+  // Of a chunk's parameters that are there for runs only: gather() starts, and does not wait. Each is
+  // awaited before free(). Throws CommError.
   void gather(int chunk);
   void free(int chunk);
   // Waits until what the block computes with has been gathered. Throws CommError.

@@ -93,12 +93,13 @@ Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& 
                  gradient_type(job.train.precision), wire_type(job)),
       weights_(state, groups, job.train.precision),
       parameters_(make_parameters()),
+      mask_(data.tells_documents() ? std::make_shared<parallel::DocumentMask>() : nullptr),
       executor_(
           make_chunks(),
           [this](at::Tensor& logits, const at::Tensor& targets) {
             return parallel::cross_entropy(tensor_axis_, logits, targets, job_.model.vocab_size);
           },
-          boundary(job, tensor_axis_.size()), groups.pipeline),
+          boundary(job, tensor_axis_.size()), groups.pipeline, mask_),
       experts_(job.model) {
   weights_.gather_changes();
 }
@@ -115,12 +116,14 @@ parallel::Parameters Stepper::make_parameters() const {
 
 std::vector<parallel::Chunk> Stepper::make_chunks() const {
   const auto& partition = state_.partition();
+  auto groups = groups_.axes;
+  groups.mask = mask_;
   std::vector<parallel::Chunk> chunks;
   for (int chunk = 0; chunk < partition.map.chunks; ++chunk) {
     const int stage = partition.map.stage(at_.pipeline, chunk);
     chunks.push_back(
         model::make_chunk(job_.model, partition.stages[static_cast<std::size_t>(stage)],
-                          parameters_, groups_.axes, layout::recompute_of(job_.parallel, stage)));
+                          parameters_, groups, layout::recompute_of(job_.parallel, stage)));
   }
   return chunks;
 }

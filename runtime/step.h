@@ -99,6 +99,7 @@ class Stepper {
   ComputeWeights weights_;
   bool changed_ = false;  // the state, since the weights were gathered
   parallel::Parameters parameters_;
+  std::shared_ptr<parallel::DocumentMask> mask_;  // null: causal attention
   parallel::ScheduleExecutor executor_;
   model::ExpertBalance experts_;
   double balance_loss_ = 0;  // of this rank's tokens and layers in the step under way

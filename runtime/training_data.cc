@@ -11,7 +11,9 @@ namespace {
 data::Batches open(const config::Job& job, const std::string& path) {
   data::TokenFile file(path);
   file.require_tokenizer(*data::make_tokenizer(job.data.tokenizer));
-  return {std::move(file), job.model.sequence_length, job.seed};
+  data::Batches batches(std::move(file), job.model.sequence_length, job.seed);
+  if (job.data.attention_mask == "document") batches.read_documents();
+  return batches;
 }
 
 }  // namespace
@@ -52,6 +54,10 @@ NumberedMicroBatches TrainingData::cut(const data::Batches& batches,
     const auto elements = static_cast<std::size_t>(part.count * length);
     batches.fill(ids, {batch.inputs.data_ptr<std::int64_t>(), elements},
                  {batch.targets.data_ptr<std::int64_t>(), elements});
+    if (batches.knows_documents()) {
+      batch.first_visible = at::empty({part.count, length}, at::kLong);
+      batches.fill_first_visible(ids, {batch.first_visible.data_ptr<std::int64_t>(), elements});
+    }
     result.tensors.push_back(std::move(batch));
     result.sequences.emplace_back(ids.begin(), ids.end());
   }

@@ -24,6 +24,8 @@ class TrainingData {
   // Rank `rank` of `ranks`' part of the step whose first sample is `cursor`.
   NumberedMicroBatches step(std::int64_t cursor, int ranks, int rank) const;
 
+  // Whether micro-batches say where documents begin (data.attention_mask: document).
+  bool tells_documents() const { return train_.knows_documents(); }
   bool has_validation() const { return validation_.has_value(); }
   // Its part of the validation: the first sequences of the file in their order, the same at every
   // step.

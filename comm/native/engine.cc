@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/process.h"
+#include "base/short_turns.h"
 
 namespace phalanx::comm {
 namespace {
@@ -149,6 +150,7 @@ void Engine::close() {
 // for it. For some time after work it looks around every half millisecond, so that a rank which
 // starts and waits for small operations one after another need not wake it each time.
 void Engine::run() {
+  ask_for_short_turns();
   constexpr Duration kLinger = std::chrono::milliseconds(50);
   constexpr Duration kGlance = std::chrono::microseconds(500);
   std::unique_lock lock(mutex_);

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/short_turns.h"
 
 namespace phalanx::comm {
 
@@ -34,6 +35,7 @@ void Poller::watch(int fd, std::uint32_t events) {
 }
 
 void Poller::run() {
+  ask_for_short_turns();
   std::array<epoll_event, 64> events;
   while (true) {
     const int ready = ::epoll_wait(epoll_.get(), events.data(), events.size(), -1);

@@ -65,13 +65,14 @@ at::Tensor linear_backward_input(const at::Tensor& dy, const at::Tensor& weight)
 
 void linear_backward_input_into(const at::Tensor& dy, const at::Tensor& weight, at::Tensor dx) {
   const std::int64_t outputs = weight.size(0), inputs = weight.size(1);
-  check_operands(dy, weight, outputs);
-  check_operands(dx, weight, inputs);
+  check(dy.is_contiguous() && dx.is_contiguous() && weight.stride(1) == 1 &&
+            dy.size(-1) == outputs && dx.size(-1) == inputs,
+        "linear: operands must fit columns of a weight [outputs, inputs]");
   check_same_type(dy, weight);
   for_activation_type(dy, [&]<class T>(T) {
     gemm(rows_of(dy).count, inputs, outputs, Wide<T>(1),
          Matrix<const T>{dy.const_data_ptr<T>(), outputs},
-         Matrix<const T>{weight.const_data_ptr<T>(), inputs}, Wide<T>(0),
+         Matrix<const T>{weight.const_data_ptr<T>(), weight.stride(0)}, Wide<T>(0),
          Matrix<T>{dx.mutable_data_ptr<T>(), inputs});
   });
 }

@@ -97,6 +97,15 @@ TEST(Rules, HoldBetweenBatchesStepsAndLearningRates) {
               IsEmpty());
 }
 
+TEST(Rules, RefuseAGatherForTheStepWhereNothingIsGathered) {
+  const JobFolder folder;
+  const std::string step = "parallel.zero_gather=step";
+  EXPECT_THAT(folder.problems(kSmallest, {step, "parallel.zero_stage=2"}),
+              ElementsAre(broken("parallel.zero_gather",
+                                 "expected none with parallel.zero_stage 2", "to 3")));
+  EXPECT_THAT(folder.problems(kSmallest, {step, "parallel.zero_stage=3"}), IsEmpty());
+}
+
 TEST(Rules, RefuseAnEmulatedLinkThatNothingPasses) {
   const JobFolder folder;
   const std::string link = "launch.emulate_link.bandwidth=10";

@@ -39,6 +39,21 @@ TEST(Packing, RefusesAFileTooShortForOneSequence) {
                     HasSubstr("model.sequence_length")));
 }
 
+std::vector<std::int64_t> first_visible_of(const std::vector<std::uint64_t>& starts,
+                                           std::uint64_t begin, std::size_t count) {
+  std::vector<std::int64_t> positions(count, -1);
+  first_visible(starts, begin, positions);
+  return positions;
+}
+
+TEST(Packing, TellsWhereTheDocumentOfEachTokenBegins) {
+  const std::vector<std::uint64_t> starts{0, 2, 3, 3, 9};  // the third has no tokens
+  EXPECT_THAT(first_visible_of(starts, 0, 5), ElementsAre(0, 0, 2, 3, 3));
+  EXPECT_THAT(first_visible_of(starts, 1, 4), ElementsAre(0, 1, 2, 2));
+  EXPECT_THAT(first_visible_of(starts, 3, 3), ElementsAre(0, 0, 0)) << "begins with the sequence";
+  EXPECT_THAT(first_visible_of(starts, 5, 4), ElementsAre(0, 0, 0, 0)) << "begins before it";
+}
+
 TEST(Share, GivesEverySampleToOneRankInOrderAndAsEvenlyAsPossible) {
   for (const std::int64_t batch : {0, 1, 2, 7, 16, 100})
     for (const std::int64_t ranks : {1, 2, 3, 5, 16, 33}) {
@@ -71,6 +86,18 @@ TEST(Batches, HoldInputsAndTheTokensThatFollowThem) {
   batches.fill(std::vector<std::uint64_t>{2, 0}, inputs, targets);
   EXPECT_THAT(inputs, ElementsAre('g', 'h', 'i', 'a', 'b', 'c'));
   EXPECT_THAT(targets, ElementsAre('h', 'i', 'j', 'b', 'c', 'd'));
+}
+
+TEST(Batches, TellDocumentsOnceTheyHaveReadThem) {
+  const TemporaryFolder folder;
+  prepare({.inputs = {folder.write("a.txt", "abcd"), folder.write("b.txt", "ef")},
+           .output = folder / "two.tokens"});
+  Batches batches(TokenFile(folder / "two.tokens"), 3, 1);
+  EXPECT_FALSE(batches.knows_documents());
+  batches.read_documents();
+  std::vector<std::int64_t> positions(6);
+  batches.fill_first_visible(std::vector<std::uint64_t>{1, 0}, positions);
+  EXPECT_THAT(positions, ElementsAre(0, 0, 2, 0, 0, 0)) << "d, its end, e; a, b, c";
 }
 
 TEST(Batches, AreTheSameForEveryNumberOfRanksAndMicroBatchSize) {

@@ -41,6 +41,25 @@ TEST(Schedule, EveryOneComposesWithRecomputeAndEveryWayOfSharding) {
       }
 }
 
+// The gradients of weights are made of what the other passes have kept.
+TEST(Schedule, ARunOfWeightGradientsAloneGathersNothing) {
+  const auto passes = build_schedule(ScheduleKind::kZbV, {4, 2, 12});
+  const auto sharded = with_sharding(passes, ParameterPolicy::kPerRun, GradientPolicy::kPerRun);
+  int spared = 0;
+  for (std::size_t rank = 0; rank < passes.ranks.size(); ++rank) {
+    int runs = 0, using_parameters = 0, chunk = -1;
+    bool used = true;
+    for (const auto& pass : passes.ranks[rank]) {
+      if (pass.chunk != chunk) used = false, ++runs, chunk = pass.chunk;
+      if (!used && pass.kind != OperationKind::kBackwardWeight) used = true, ++using_parameters;
+    }
+    EXPECT_EQ(std::ranges::count(sharded.ranks[rank], OperationKind::kGather, &Operation::kind),
+              using_parameters);
+    spared += runs - using_parameters;
+  }
+  EXPECT_GT(spared, 0);
+}
+
 std::int64_t peak(ScheduleKind kind, const PipelineShape& shape) {
   const auto peaks = check_schedule(plain(kind, shape)).peak_activations;
   return *std::max_element(peaks.begin(), peaks.end());

@@ -69,7 +69,8 @@ inline Found run_ulysses(comm::Group& context, const Inputs& in, HeadCounts head
   auto parts = at::cat({in.q, in.k, in.v}, 2)
                    .split_with_sizes({in.q.size(2), in.k.size(2), in.v.size(2)}, 2);
   auto forward = ulysses_attention(context, parts[0], parts[1], parts[2], heads, in.first_visible);
-  ulysses_attention_backward(context, in.dout, parts[0], parts[1], parts[2], forward, heads);
+  ulysses_attention_backward(context, in.dout, parts[0], parts[1], parts[2], forward, heads,
+                             in.first_visible);
   return {forward.out, parts[0], parts[1], parts[2]};
 }
 
@@ -83,12 +84,9 @@ inline Found on_all_ranks(const Inputs& in, const Case& c, Attend attend) {
   on_ranks(nodes, 16 << 20, [&](const std::shared_ptr<comm::Group>& context) {
     const auto held = layout::zigzag_positions(c.length, c.ranks, context->rank());
     const auto index = at::tensor(held, at::kLong);
-    const auto mine = [&](const at::Tensor& x) {
-      return x.defined() ? x.index_select(1, index) : x;
-    };
+    const auto mine = [&](const at::Tensor& x) { return x.index_select(1, index); };
     const auto found = attend(
-        *context, {mine(in.q), mine(in.k), mine(in.v), mine(in.dout), mine(in.first_visible)},
-        c.heads);
+        *context, {mine(in.q), mine(in.k), mine(in.v), mine(in.dout), in.first_visible}, c.heads);
     // Each rank writes rows of its own.
     all.out.index_copy_(1, index, found.out);
     all.dq.index_copy_(1, index, found.dq);

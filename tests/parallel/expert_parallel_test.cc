@@ -102,9 +102,9 @@ void expect_as_on_one_rank(const std::string& preset, int ranks, const at::Tenso
     const auto whole = parameters_with(model, bias), apart = parameters_with(model, bias);
     const auto expected = run(MoeFeedForward(model, kLayer, whole), x, dy);
     const auto mine = held(model, apart, ranks, group->rank());
-    const auto found =
-        run(MoeFeedForward(model, kLayer, mine, {nullptr, nullptr, group}, chunk_tokens),
-            x.narrow(0, own.first, own.count), dy.narrow(0, own.first, own.count));
+    const auto found = run(
+        MoeFeedForward(model, kLayer, mine, {.expert = group, .expert_chunk_tokens = chunk_tokens}),
+        x.narrow(0, own.first, own.count), dy.narrow(0, own.first, own.count));
     expect_near(found.y, expected.y.narrow(0, own.first, own.count), "y");
     expect_near(found.dx, expected.dx.narrow(0, own.first, own.count), "dx");
     expect_sum_over(*group, at::scalar_tensor(found.auxiliary, at::kDouble),
@@ -148,9 +148,9 @@ TEST(ExpertParallel, RepeatsBitForBit) {
     const auto bias = at::zeros({8});
     const auto once = parameters_with(model, bias, at::kFloat);
     const auto again = parameters_with(model, bias, at::kFloat);
-    const AxisGroups groups{nullptr, nullptr, group};
-    const auto first = run(MoeFeedForward(model, kLayer, once, groups, 5), x, dy);
-    const auto second = run(MoeFeedForward(model, kLayer, again, groups, 5), x, dy);
+    const AxisGroups groups{.expert = group, .expert_chunk_tokens = 5};
+    const auto first = run(MoeFeedForward(model, kLayer, once, groups), x, dy);
+    const auto second = run(MoeFeedForward(model, kLayer, again, groups), x, dy);
     EXPECT_TRUE(at::equal(first.y, second.y) && at::equal(first.dx, second.dx));
     for (const auto& [name, parameter] : once)
       EXPECT_TRUE(at::equal(parameter.gradient, again.at(name).gradient)) << name;

@@ -10,6 +10,8 @@ using comm::Operation;
 using Axis = WatchedAxis;
 using config::Job;
 
+constexpr std::ptrdiff_t kWidth = 32;  // of a token's row in the small job
+
 // What arrives instead.
 void nothing(Arrived a) { std::ranges::copy(a.before, a.result.begin()); }
 void own_part(Arrived a) {
@@ -25,6 +27,9 @@ void half(Arrived a) {
 }
 void zeros(Arrived a) { std::ranges::fill(a.result, 0); }
 void first_again(Arrived a) { std::ranges::copy(a.first, a.result.begin()); }
+void last_row_zeroed(Arrived a) {
+  std::ranges::fill(a.result.last(std::min<std::size_t>(a.result.size(), kWidth)), 0);
+}
 std::size_t slice(const Arrived& a) { return a.result.size() / static_cast<std::size_t>(a.slices); }
 void rotated(Arrived a) {
   std::ranges::rotate(a.result, a.result.begin() + static_cast<std::ptrdiff_t>(slice(a)));
@@ -89,7 +94,11 @@ std::shared_ptr<const Fault> one(Axis axis, Operation operation, int call,
 const std::string kEmbedding = "embedding.weight", kNorm = "layers.0.attention_norm.weight",
                   kQuery = "layers.0.attention.query.weight",
                   kKey = "layers.0.attention.key.weight",
-                  kLastQuery = "layers.3.attention.query.weight";  // here the last third begins
+                  kLastQuery = "layers.3.attention.query.weight",  // here the last third begins
+    kRouter = "layers.0.ffn.router.weight", kRouterBias = "layers.0.ffn.router.bias",
+                  kExpert = "layers.0.ffn.experts.0.gate.weight",
+                  kSharedExpert = "layers.0.ffn.shared_expert.gate.weight";
+constexpr char kMixtral[] = "mixtral", kQwenMoe[] = "qwen_moe";
 
 std::vector<DeliberateFault> faults_of_sums() {
   return {
@@ -184,6 +193,93 @@ std::vector<DeliberateFault> faults_of_axes() {
            one(Axis::kContext, Operation::kAllToAll, 9, zeros, 1)}};
 }
 
+template <const char* preset, int data, int expert>
+void experts(Job& job) {
+  job.model.preset = preset;
+  job.model.experts = 6;
+  job.model.experts_per_token = 2;
+  if (preset == kQwenMoe) job.model.expert_width = 24;
+  job.model.router = {"preset", 0.05, 0.01};
+  job.parallel.data = data;
+  job.parallel.expert = expert;
+}
+template <const char* preset, int context>
+void experts_in_context(Job& job) {
+  experts<preset, 1, 1>(job);
+  job.parallel.context = context;
+}
+void experts_in_chunks(Job& job) {
+  experts<kMixtral, 2, 2>(job);
+  job.parallel.expert_chunk_tokens = 5;
+}
+
+// A tensor's part of a sum alone.
+std::shared_ptr<const Fault> part_of_sum(std::string tensor, std::function<void(Arrived)> result,
+                                         int rank = -1) {
+  return going_wrong({.axis = Axis::kReplicas,
+                      .rank = rank,
+                      .tensor = std::move(tensor),
+                      .tensor_alone = true,
+                      .result = std::move(result)});
+}
+
+// Each row of tokens becomes the next one.
+void next_rows(Arrived a) {
+  if (a.result.size() > kWidth) std::ranges::rotate(a.result, a.result.begin() + kWidth);
+}
+
+// All to all of a layer, in the order of a forward pass: rows to their experts, and their results
+// back; of four layers twice each, then the gradients, from the last layer on.
+std::vector<DeliberateFault> faults_of_experts() {
+  const auto on_the_way = [](int call, std::function<void(Arrived)> result, int rank = -1) {
+    return one(Axis::kExpert, Operation::kAllToAll, call, std::move(result), rank);
+  };
+  return {{"a rank's experts lose their tokens", kEmbedding, experts<kMixtral, 2, 2>,
+           on_the_way(0, zeros, 1)},
+          {"an expert's results are lost", kEmbedding, experts<kMixtral, 2, 2>,
+           on_the_way(1, last_row_zeroed, 0)},
+          {"a chunk's results are lost", kEmbedding, experts_in_chunks, on_the_way(4, zeros, 0)},
+          {"tokens come to the wrong experts", kEmbedding, experts<kQwenMoe, 3, 3>,
+           on_the_way(0, next_rows)},
+          {"tokens get the results of others", kEmbedding, experts<kMixtral, 4, 2>,
+           on_the_way(1, next_rows, 2)},
+          {"gradients of results are lost on their way to the experts", kEmbedding,
+           experts<kMixtral, 2, 2>, on_the_way(8, zeros, 1)},
+          {"gradients of tokens are lost on their way back", kEmbedding, experts<kMixtral, 2, 2>,
+           on_the_way(9, zeros, 1)},
+          {"results are combined with the wrong weights on one rank", kEmbedding,
+           experts<kMixtral, 2, 2>, nullptr, nullptr, nullptr,
+           [](int rank, Job& job) {
+             if (rank == 1) job.model.router.weights = "softmax_of_all";
+           }},
+          {"the balancing loss counts twice", kEmbedding, experts<kMixtral, 2, 2>, nullptr, nullptr,
+           nullptr, [](int, Job& job) { job.model.router.balance_loss *= 2; }},
+          {"the balancing loss is missing on one rank", kEmbedding, experts<kQwenMoe, 2, 1>,
+           nullptr, nullptr, nullptr,
+           [](int rank, Job& job) {
+             if (rank == 1) job.model.router.balance_loss = 0;
+           }},
+          {"the balancing loss knows the choices of own positions only", kEmbedding,
+           experts_in_context<kMixtral, 2>, every(Axis::kContext, Operation::kAllReduce, nothing)},
+          {"an expert's gradient is not summed", kExpert, experts<kMixtral, 4, 2>,
+           sum(kExpert, nothing)},
+          {"gradients of experts are summed over ranks that have others", kExpert,
+           experts<kMixtral, 4, 2>, nullptr, nullptr, nullptr, nullptr,
+           [](int, MeshGroups& groups) {
+             for (auto& [bucket, group] : groups.buckets)
+               if (bucket.tensors.front().expert >= 0) group = groups.axes.expert;
+           }},
+          {"the shared expert's gradient is not summed", kSharedExpert, experts<kQwenMoe, 2, 2>,
+           part_of_sum(kSharedExpert, nothing)},
+          {"a router's gradient is not summed on one rank", kRouter, experts<kMixtral, 2, 2>,
+           part_of_sum(kRouter, nothing, 0)},
+          {"biases move by a rank's own load", "loss of step 2", experts<kMixtral, 2, 1>,
+           part_of_sum(kRouterBias, nothing)},
+          {"an expert's load is lost on one rank", "loss of step 4", experts<kMixtral, 2, 1>,
+           part_of_sum(
+               kRouterBias, [](Arrived a) { a.result[0] = 0; }, 1)}};
+}
+
 parallel::MicroBatch sequences(const parallel::MicroBatch& batch, std::int64_t count) {
   return {batch.inputs.narrow(0, 0, count), batch.targets.narrow(0, 0, count)};
 }
@@ -205,9 +301,47 @@ std::vector<DeliberateFault> faults_of_batches() {
           {"positions of a context rank are in the wrong order", kEmbedding, ring<2>, nullptr,
            [](Rank& self, Batches& batches) {
              if (self.rank != 1) return;
-             for (auto& [inputs, targets] : batches.tensors)
-               inputs = inputs.flip(1), targets = targets.flip(1);
+             for (auto& batch : batches.tensors)
+               batch.inputs = batch.inputs.flip(1), batch.targets = batch.targets.flip(1);
            }}};
+}
+
+template <void (*layout)(Job&)>
+void documents(Job& job) {
+  layout(job);
+  job.data.attention_mask = "document";
+}
+
+// All see all that is before them.
+void forget_documents(const parallel::MicroBatch& batch) { batch.first_visible.zero_(); }
+
+std::vector<DeliberateFault> faults_of_masks() {
+  using Batches = NumberedMicroBatches;
+  const auto on_rank_1 = [](Rank& self, Batches& batches) {
+    if (self.rank == 1) std::ranges::for_each(batches.tensors, forget_documents);
+  };
+  return {
+      {"a data rank attends across documents", kEmbedding, documents<data<2>>, nullptr, on_rank_1},
+      {"a context rank attends across documents", kEmbedding, documents<ring<2>>, nullptr,
+       on_rank_1},
+      {"a rank's heads attend across documents", kEmbedding, documents<ulysses>, nullptr,
+       on_rank_1},
+      {"a tensor rank's heads attend across documents", kEmbedding, documents<tensor<2>>, nullptr,
+       on_rank_1},
+      {"a stage attends across documents", kEmbedding, documents<pipeline>, nullptr, on_rank_1},
+      {"micro-batches have the documents of others", kEmbedding, documents<zb_v>, nullptr,
+       [](Rank&, Batches& batches) {
+         std::swap(batches.tensors[0].first_visible, batches.tensors[1].first_visible);
+       }},
+      {"documents begin a token late", kEmbedding, documents<ring<3>>, nullptr,
+       [](Rank&, Batches& batches) {
+         for (auto& batch : batches.tensors) {
+           auto late = batch.first_visible.clone();
+           const auto length = late.size(1) - 1;
+           late.narrow(1, 1, length).copy_(batch.first_visible.narrow(1, 0, length));
+           batch.first_visible = late;
+         }
+       }}};
 }
 
 std::vector<DeliberateFault> faults_of_state() {
@@ -242,8 +376,8 @@ std::vector<DeliberateFault> faults_of_state() {
 
 std::vector<DeliberateFault> deliberate_faults() {
   std::vector<DeliberateFault> all;
-  for (auto&& some : {faults_of_sums(), faults_of_sharding(), faults_of_axes(), faults_of_batches(),
-                      faults_of_state()})
+  for (auto&& some : {faults_of_sums(), faults_of_sharding(), faults_of_axes(), faults_of_experts(),
+                      faults_of_batches(), faults_of_masks(), faults_of_state()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
 }

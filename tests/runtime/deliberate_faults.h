@@ -20,6 +20,8 @@ struct DeliberateFault {
   std::shared_ptr<const Fault> fault;  // of the communication, or
   void (*batches)(Rank& self, NumberedMicroBatches& batches) = nullptr;
   void (*step)(Rank& self, int step) = nullptr;
+  void (*job)(int rank, config::Job& job) = nullptr;  // that the rank computes by
+  void (*groups)(int rank, MeshGroups& groups) = nullptr;
 
   friend std::ostream& operator<<(std::ostream& out, const DeliberateFault& fault) {
     return out << fault.name;

@@ -15,7 +15,8 @@ class Watched : public SmallJob {
   // The outcome of the job with the groups of each rank watched.
   Outcome watched(std::shared_ptr<const Fault> fault) {
     std::vector<std::unique_ptr<Watch>> watches;
-    interference_.groups = [&](int rank, MeshGroups& groups) {
+    interference_.groups = [&, before = interference_.groups](int rank, MeshGroups& groups) {
+      if (before) before(rank, groups);
       auto watch = std::make_unique<Watch>(rank, fault);
       watch->wrap(groups);
       const std::lock_guard lock(mutex);
@@ -32,7 +33,7 @@ class DeliberateFaults : public Watched, public testing::WithParamInterface<Deli
 
 // The same model in the same layout is right without the fault, and in none right with it.
 TEST_P(DeliberateFaults, AreFoundByTheGate) {
-  const auto& [name, where, layout, fault, batches, step] = GetParam();
+  const auto& [name, where, layout, fault, batches, step, job, groups] = GetParam();
   layout(job_);
   const auto& parallel = job_.parallel;
   job_.parallel.data = std::max<std::int64_t>(1, parallel.data);
@@ -42,6 +43,8 @@ TEST_P(DeliberateFaults, AreFoundByTheGate) {
   ASSERT_FALSE(first_difference(job_.model, outcome(), expected)) << "without the fault";
   interference_.batches = batches;
   interference_.step = step;
+  interference_.job = job;
+  interference_.groups = groups;
   const auto difference = first_difference(job_.model, watched(fault), expected);
   ASSERT_TRUE(difference) << "went unnoticed: " << name;
   EXPECT_EQ(difference->where, where) << name << ": differs by " << difference->error;

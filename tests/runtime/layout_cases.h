@@ -23,7 +23,7 @@ struct Feature {
 // constraint refuses whatever value is added to it alone.
 const std::vector<Feature>& features();
 
-inline constexpr int kFeatures = 13;
+inline constexpr int kFeatures = 18;
 
 // A value of each feature, -1 where it is open.
 struct LayoutCase {
@@ -45,8 +45,8 @@ struct FeaturePair {
 std::vector<FeaturePair> all_pairs();
 
 // Whether a layout of at most `ranks` is possible (layout::partition) and each of its values does
-// something: a schedule where there is a pipeline, ZeRO where there are replicas. Of an open case,
-// whether some values do not exclude it.
+// something: a schedule where there is a pipeline, ZeRO where there are replicas, chunks where
+// experts are apart. Of an open case, whether some values do not exclude it.
 bool is_possible(const LayoutCase& layout, int ranks);
 
 // Whether a possible case has the pair.

@@ -47,11 +47,22 @@ const std::vector<std::string> kNever{"tensor 4, exchange ulysses",
                                       "context 2, exchange none",
                                       "context 3, exchange none",
                                       "preset gpt2, kv_heads 2",
-                                      "preset gpt2, kv_heads 1"};
+                                      "preset gpt2, kv_heads 1",
+                                      "preset llama, expert 2",
+                                      "preset llama, expert 3",
+                                      "preset gpt2, expert 2",
+                                      "preset gpt2, expert 3",
+                                      "preset llama, chunk 5",
+                                      "preset gpt2, chunk 5",
+                                      "preset llama, balance loss",
+                                      "preset llama, balance bias",
+                                      "preset gpt2, balance loss",
+                                      "preset gpt2, balance bias",
+                                      "expert 1, chunk 5"};
 // As many ranks as 8 are not.
-const std::vector<std::string> kTooMany{"data 3, tensor 4",    "data 3, pipeline 3",
-                                        "data 3, context 3",   "tensor 4, pipeline 3",
-                                        "tensor 4, context 3", "pipeline 3, context 3"};
+const std::vector<std::string> kTooMany{
+    "data 3, tensor 4",    "data 3, pipeline 3",    "data 3, context 3",  "tensor 4, pipeline 3",
+    "tensor 4, context 3", "pipeline 3, context 3", "tensor 4, expert 3", "pipeline 3, expert 3"};
 
 TEST(LayoutCases, LeaveOutOnlyPairsThatNoLayoutAllows) {
   EXPECT_THAT(apart_on(16), testing::UnorderedElementsAreArray(kNever));

@@ -14,6 +14,11 @@ std::vector<Value> numbers(const std::vector<std::int64_t>& values, const Key& k
   return all;
 }
 
+// Where there is nothing to choose.
+Value none() {
+  return {"none", [](config::Job&) {}};
+}
+
 Value schedule(const char* name, std::int64_t virtual_stages) {
   return {name, [=](config::Job& job) {
             job.parallel.schedule = name;
@@ -23,6 +28,10 @@ Value schedule(const char* name, std::int64_t virtual_stages) {
 
 Value exchange(const char* name) {
   return {name, [=](config::Job& job) { job.parallel.context_attention = name; }};
+}
+
+Value gather(const char* name) {
+  return {name, [=](config::Job& job) { job.parallel.zero_gather = name; }};
 }
 
 Value recompute(const char* name) {
@@ -42,9 +51,29 @@ Value mixed_recompute() {
           }};
 }
 
-// A preset of experts is a row here, and "expert" a feature.
-Value preset(const char* name) {
-  return {name, [=](config::Job& job) { job.model.preset = name; }};
+Value dense(const char* preset) {
+  return {preset, [=](config::Job& job) {
+            job.model.preset = preset;
+            job.model.experts = job.model.experts_per_token = 0;
+          }};
+}
+
+// As many experts as 1, 2 and 3 ranks divide.
+Value of_experts(const char* preset, std::int64_t expert_width) {
+  return {preset, [=](config::Job& job) {
+            job.model.preset = preset;
+            job.model.experts = 6;
+            job.model.experts_per_token = 2;
+            job.model.expert_width = expert_width;
+          }};
+}
+
+Value mask(const char* name) {
+  return {name, [=](config::Job& job) { job.data.attention_mask = name; }};
+}
+
+Value balance(const char* name, double loss, double bias) {
+  return {name, [=](config::Job& job) { job.model.router = {"preset", loss, bias}; }};
 }
 
 }  // namespace
@@ -56,15 +85,22 @@ const std::vector<Feature>& features() {
       {"tensor", numbers({1, 2, 4}, [](Job& job) -> auto& { return job.parallel.tensor; })},
       {"pipeline", numbers({1, 2, 3}, [](Job& job) -> auto& { return job.parallel.pipeline; })},
       {"schedule",
-       {schedule("none", 1), schedule("gpipe", 2), schedule("1f1b", 1),
-        schedule("interleaved_1f1b", 2), schedule("zb_h1", 1), schedule("zb_v", 2),
-        schedule("dualpipe_v", 2)}},
+       {none(), schedule("gpipe", 2), schedule("1f1b", 1), schedule("interleaved_1f1b", 2),
+        schedule("zb_h1", 1), schedule("zb_v", 2), schedule("dualpipe_v", 2)}},
       {"context", numbers({1, 2, 3}, [](Job& job) -> auto& { return job.parallel.context; })},
-      {"exchange", {exchange("none"), exchange("ring"), exchange("ulysses")}},
+      {"exchange", {none(), exchange("ring"), exchange("ulysses")}},
       {"zero", numbers({0, 1, 2, 3}, [](Job& job) -> auto& { return job.parallel.zero_stage; })},
+      {"gather", {gather("run"), gather("step")}},
       {"recompute",
        {recompute("none"), recompute("selective"), recompute("full"), mixed_recompute()}},
-      {"preset", {preset("llama"), preset("gpt2")}},
+      {"preset",
+       {of_experts("mixtral", 0), of_experts("qwen_moe", 24), dense("llama"), dense("gpt2")}},
+      {"expert", numbers({1, 2, 3}, [](Job& job) -> auto& { return job.parallel.expert; })},
+      // Five tokens: a micro-batch goes in several.
+      {"chunk",
+       numbers({1024, 5}, [](Job& job) -> auto& { return job.parallel.expert_chunk_tokens; })},
+      {"balance", {balance("none", 0, 0), balance("loss", 0.05, 0), balance("bias", 0, 0.01)}},
+      {"mask", {mask("causal"), mask("document")}},
       // Grouped queries, and fewer key-value heads than tensor ranks.
       {"kv_heads", numbers({4, 2, 1}, [](Job& job) -> auto& { return job.model.kv_heads; })},
       {"vocabulary", numbers({264, 257}, [](Job& job) -> auto& { return job.model.vocab_size; })},

@@ -10,5 +10,9 @@ class Layouts : public SmallJob, public testing::WithParamInterface<LayoutCase> 
  protected:
   Layouts();
 };
+class LayoutsOnNodes : public Layouts {};
+
+// Those of `cases` whose ranks two nodes can share.
+std::vector<LayoutCase> of_even_ranks(std::vector<LayoutCase> cases);
 
 }  // namespace phalanx::runtime

@@ -6,12 +6,33 @@
 #include <cmath>
 #include <utility>
 
-#include "base/file.h"
-#include "data/prepare.h"
+#include "data/token_file_writer.h"
 #include "layout/registered_memory.h"
 #include "tests/parallel/ranks_as_threads.h"
 
 namespace phalanx::runtime {
+namespace {
+
+// Documents of 2 to 41 tokens, so that a sequence has parts of several or of one. Every second
+// token is one of four, for something to learn; the others go through all bytes, so that tensor
+// ranks have gradients of whichever rows of the vocabulary are theirs.
+void write_documents(const std::filesystem::path& path) {
+  const auto tokenizer = data::make_tokenizer("bytes");
+  data::TokenFileWriter writer(path, *tokenizer);
+  data::Token next = 0;
+  for (unsigned document = 0; document < 500; ++document) {
+    std::vector<data::Token> tokens;
+    for (unsigned i = 0; i <= document * 7 % 40; ++i)
+      tokens.push_back(i % 2 == 0 ? next = (next * 5 + 3) % 256 : 32 + 64 * (document % 4));
+    writer.append(tokens);
+    writer.end_document();
+  }
+  writer.seal();
+  writer.publish();
+}
+
+}  // namespace
+
 double relative_error(const std::vector<double>& found, const std::vector<double>& expected) {
   double difference = 0, norm = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -25,13 +46,7 @@ double relative_error(const std::vector<double>& found, const std::vector<double
 SmallJob::SmallJob() {
   folder_ = std::filesystem::temp_directory_path() / ("small_job." + std::to_string(::getpid()));
   std::filesystem::create_directories(folder_);
-  std::string text;
-  for (int i = 0; i < 400; ++i) text += "the " + std::to_string(i * i) + "th rank holds the line; ";
-  write_file_atomically(folder_ / "text.txt", text);
-  data::PrepareOptions options;
-  options.inputs = {folder_ / "text.txt"};
-  options.output = folder_ / "train.tokens";
-  data::prepare(options);
+  write_documents(folder_ / "train.tokens");
   job_.seed = 3;
   job_.model = {"llama", 4, 32, 4, 2, 48, 24, 257};
   job_.data.train = {{(folder_ / "train.tokens").string(), 1.0}};
@@ -64,7 +79,9 @@ void SmallJob::on_ranks(const std::function<void(Rank&)>& body) {
                      if (interference_.groups) interference_.groups(rank, groups);
                      protocol::BlackBox black_box{};
                      PhaseClock phases(black_box);
-                     Stepper stepper(job_, state, data, groups, phases);
+                     auto job = job_;
+                     if (interference_.job) interference_.job(rank, job);
+                     Stepper stepper(job, state, data, groups, phases);
                      Rank self{rank, state, groups, data, stepper};
                      body(self);
                      groups.world->barrier().wait();

@@ -42,7 +42,7 @@ struct Rank {
   Stepper& stepper;
 };
 
-// A small job on real text, its ranks threads that share a node.
+// A small job, its ranks threads that share a node. Its documents use all of the vocabulary.
 class SmallJob : public testing::Test {
  protected:
   SmallJob();
@@ -53,6 +53,7 @@ class SmallJob : public testing::Test {
   // What a test does to a job behind its back; nothing by itself. Called by the threads of all
   // ranks.
   struct Interference {
+    std::function<void(int rank, config::Job&)> job;            // that it computes by
     std::function<void(int rank, MeshGroups&)> groups;          // before they are used
     std::function<void(Rank&, NumberedMicroBatches&)> batches;  // those of first_gradients
     std::function<void(Rank&, int step)> step;                  // before each, from 0

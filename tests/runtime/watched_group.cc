@@ -37,12 +37,10 @@ Work then(std::vector<Work> works, std::function<void()> then) {
 }
 
 std::span<double> doubles(Buffer buffer) {
-  check(buffer.type == comm::ElementType::kFloat64, "faults are for jobs in fp64");
   return {static_cast<double*>(buffer.data), buffer.count};
 }
 std::vector<double> copy(ConstBuffer buffer) {
   if (buffer.data == nullptr) return {};
-  check(buffer.type == comm::ElementType::kFloat64, "faults are for jobs in fp64");
   const auto* begin = static_cast<const double*>(buffer.data);
   return {begin, begin + buffer.count};
 }
@@ -52,15 +50,20 @@ std::vector<double> copy(ConstBuffer buffer) {
 // A group as it is, but for the watch's fault.
 class WatchedGroup final : public comm::Group {
  public:
+  // Where a tensor is in what the group sums.
+  struct Place {
+    std::string tensor;
+    std::size_t first, count;
+  };
   // `tensors`: of the bucket that the group sums, none where it is no bucket's.
   WatchedGroup(std::shared_ptr<Group> group, Watch& watch, WatchedAxis axis,
-               std::vector<std::string> tensors)
+               std::vector<Place> tensors)
       : group_(std::move(group)),
         watch_(watch),
         axis_(axis),
         tensors_(std::move(tensors)),
         name_(axis_name(axis)) {
-    if (!tensors_.empty()) name_ += " of " + tensors_.front();
+    if (!tensors_.empty()) name_ += " of " + tensors_.front().tensor;
     watch_.bytes_[name_] = 0;
   }
 
@@ -144,8 +147,10 @@ class WatchedGroup final : public comm::Group {
     watch_.bytes_[name_] += moved.bytes();
     watch_.sent_[axis_] += sent_of(operation, static_cast<double>(moved.bytes()));
     if (!watch_.fault_ || fault().axis != axis_ || fault().operation != operation) return false;
+    if (moved.type != comm::ElementType::kFloat64) return false;  // how many rows, and the like
     if (fault().rank >= 0 && fault().rank != watch_.rank_) return false;
-    if (!fault().tensor.empty() && !std::ranges::count(tensors_, fault().tensor)) return false;
+    if (!fault().tensor.empty() && !std::ranges::count(tensors_, fault().tensor, &Place::tensor))
+      return false;
     const int call = watch_.calls_[{axis_, operation}]++;
     return fault().first <= call && call <= fault().last;
   }
@@ -153,21 +158,37 @@ class WatchedGroup final : public comm::Group {
   template <class Start>
   Work changed(bool faulty, ConstBuffer data, Buffer result, const Start& start) {
     // Earlier results are those of calls that were right, and those that will go wrong come later.
-    if (!watch_.fault_ || !fault().result || fault().axis != axis_) return start();
+    if (!watch_.fault_ || !fault().result || fault().axis != axis_ ||
+        result.type != comm::ElementType::kFloat64)
+      return start();
     auto given = copy(data), before = copy(result);
     auto work = start();
     return then({std::move(work)}, [this, faulty, source = data.data, result,
                                     given = std::move(given), before = std::move(before)] {
       auto& first = first_[source];
       if (first.empty()) first = copy(result);
-      if (faulty) fault().result({doubles(result), before, given, first, rank(), size()});
+      if (!faulty) return;
+      const Arrived all{doubles(result), before, given, first, rank(), size()};
+      fault().result(fault().tensor_alone ? part(all) : all);
     });
+  }
+
+  // Of a sum, what is the fault's tensor's.
+  Arrived part(const Arrived& all) const {
+    const auto& [tensor, from, count] =
+        *std::ranges::find(tensors_, fault().tensor, &Place::tensor);
+    return {all.result.subspan(from, count),
+            all.before.subspan(from, count),
+            all.data.subspan(from, count),
+            all.first.subspan(from, count),
+            all.rank,
+            all.slices};
   }
 
   std::shared_ptr<Group> group_;
   Watch& watch_;
   WatchedAxis axis_;
-  std::vector<std::string> tensors_;
+  std::vector<Place> tensors_;
   std::string name_;
   std::map<const void*, std::vector<double>> first_;  // results, by the address of the data
   std::vector<double> held_;                          // a message that waits for the next
@@ -181,7 +202,7 @@ const char* axis_name(WatchedAxis axis) {
 
 void Watch::wrap(MeshGroups& groups) {
   const auto watch = [&](std::shared_ptr<comm::Group>& group, WatchedAxis axis,
-                         std::vector<std::string> tensors = {}) {
+                         std::vector<WatchedGroup::Place> tensors = {}) {
     if (group)
       group = std::make_shared<WatchedGroup>(std::move(group), *this, axis, std::move(tensors));
   };
@@ -191,8 +212,10 @@ void Watch::wrap(MeshGroups& groups) {
   watch(groups.axes.expert, WatchedAxis::kExpert);
   watch(groups.pipeline, WatchedAxis::kPipeline);
   for (auto& [bucket, group] : groups.buckets) {
-    std::vector<std::string> tensors;
-    for (const auto& tensor : bucket.tensors) tensors.push_back(tensor.name);
+    std::vector<WatchedGroup::Place> tensors;
+    for (std::size_t i = 0; i < bucket.held.size(); ++i)
+      tensors.push_back({bucket.held[i].name, static_cast<std::size_t>(bucket.flat.offsets[i]),
+                         static_cast<std::size_t>(bucket.held[i].elements())});
     watch(group, WatchedAxis::kReplicas, std::move(tensors));
   }
 }

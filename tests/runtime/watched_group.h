@@ -25,15 +25,16 @@ struct Arrived {
   int rank = 0, slices = 1;
 };
 
-// What goes wrong with the calls [first, last] of an operation on an axis, counted from 0 by rank,
-// axis and operation, of those on buckets with `tensor` if one is named.
+// What goes wrong with the calls [first, last] of an operation in fp64 on an axis, counted from 0
+// by rank, axis and operation, of those on buckets with `tensor` if one is named.
 struct Fault {
   WatchedAxis axis = WatchedAxis::kWorld;
   comm::Operation operation = comm::Operation::kAllReduce;
   int first = 0, last = std::numeric_limits<int>::max();
   int rank = -1;  // of the job; -1: all
   std::string tensor = {};
-  std::function<void(Arrived)> result = {};                  // changes what arrives
+  bool tensor_alone = false;                 // of a sum's result, what is this tensor's
+  std::function<void(Arrived)> result = {};  // changes what arrives
   std::function<void(std::span<double>)> contribution = {};  // or what an all-reduce begins with
   bool swapped = false;  // or a message leaves behind the next one
 };
