@@ -63,10 +63,10 @@ class Passes {
     const auto beside = own_ + norm_while_used();
     peaks_.forward =
         std::max({2 * own_ + gathered_ + (in_two ? 2 : 1) * projected, beside + projected + forward,
-                  peaks_.kept + own_ + gathered_ + norm_while_used()});
+                  peaks_.kept + output() + norm_while_used()});
     const auto attended = s_.all * s_.heads * s_.head_width * each_.values;
     peaks_.backward_input = own_ + peaks_.kept + gathered_ + attended +
-                            std::max(backward, norm_backward() + (in_two ? all_ : 0));
+                            std::max(backward, norm_backward() + (in_two ? projected : 0));
     peaks_.backward_weight = peaks_.kept_for_weight + gathered_ + (in_two ? attended : 0);
     return peaks_;
   }
@@ -74,7 +74,7 @@ class Passes {
   BlockPeaks feed_forward() {
     const auto hidden = s_.all * s_.ffn * each_.values;
     peaks_.forward = std::max(2 * own_ + gathered_ + hidden,
-                              peaks_.kept + own_ + gathered_ + hidden + norm_while_used());
+                              peaks_.kept + output() + hidden + norm_while_used());
     peaks_.backward_input = own_ + peaks_.kept + gathered_ + hidden + norm_backward();
     peaks_.backward_weight = peaks_.kept_for_weight + gathered_;
     return peaks_;
@@ -93,10 +93,13 @@ class Passes {
   // The norm's output, where it stays until the block is done.
   std::int64_t norm_while_used() const { return is_gpt2() ? 0 : own_; }
 
+  // The sums of blocks of columns, as they leave and as they come, and what they are put into.
+  std::int64_t output() const { return own_ + (s_.apart ? gathered_ + own_ : 0); }
+
   // From the gradient of all tokens' normed vectors to that of own tokens' inputs.
   std::int64_t norm_backward() const {
     const auto vectors = (is_gpt2() ? 2 : 1) * s_.width * each_.sums;
-    return std::max(all_ + (s_.apart ? own_ : 0), 2 * own_ + vectors);
+    return std::max(all_ + (s_.apart ? 2 * own_ : 0), 2 * own_ + vectors);
   }
 
   AttentionPeaks inside_attention() const {

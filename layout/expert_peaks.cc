@@ -44,8 +44,9 @@ BlockPeaks expert_peaks(const config::Model& model, const MicroBatchShape& shape
   const auto memory = expert_memory(model, shape);
   const Rows rows(model, shape, each);
   const auto own = shape.own_tokens() * model.width * each.values;
-  // Routers compute in the type of sums.
-  const auto wide = each.values < each.sums ? shape.own_tokens() * model.width * each.sums : 0;
+  // Routers compute in the type of sums, and their vectors' gradient is added in it.
+  const auto in_sums = shape.own_tokens() * model.width * each.sums;
+  const auto wide = each.values < each.sums ? in_sums : 0;
   const auto logits = shape.own_tokens() * model.experts * each.sums;
   BlockPeaks peaks{memory.after_forward.bytes(each), memory.after_backward_input.bytes(each)};
   // The normed input and the output.
@@ -53,10 +54,10 @@ BlockPeaks expert_peaks(const config::Model& model, const MicroBatchShape& shape
       peaks.kept + 2 * own + logits + rows.order + under_way(model, shape, rows, rows.hidden);
   const auto before_norm = peaks.kept_for_weight - 2 * own;
   const auto result = shape.expert_ranks == 1 ? rows.arriving : under_way(model, shape, rows, 0);
-  peaks.backward_input =
-      own + std::max({before_norm + own + rows.order + result,
-                      before_norm + own + logits + shape.own_tokens() * model.width * each.sums,
-                      before_norm + 2 * own});
+  const auto weights = shape.own_tokens() * model.experts_per_token * each.sums;
+  const auto through_router = weights + in_sums + std::max(logits, 2 * wide);
+  const auto through_experts = rows.order + result;
+  peaks.backward_input = before_norm + 2 * own + std::max({through_experts, through_router, own});
   peaks.backward_weight = peaks.kept_for_weight + rows.order + wide;
   return peaks;
 }

@@ -43,7 +43,11 @@ class Walk {
       : schedule_(schedule), rank_(rank), stages_(stages), flow_(flow) {}
 
   std::int64_t peak() {
-    for (const auto& operation : schedule_.ranks[static_cast<std::size_t>(rank_)]) run(operation);
+    const auto& operations = schedule_.ranks[static_cast<std::size_t>(rank_)];
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      if (layout::is_compute(operations[i].kind)) start_receives(operations, i);
+      run(operations[i]);
+    }
     return peak_;
   }
 
@@ -73,9 +77,6 @@ class Walk {
       case OperationKind::kSendActivation:
       case OperationKind::kSendGradient:
         return send(schedule_.peer(rank_, operation));
-      case OperationKind::kReceiveActivation:
-      case OperationKind::kReceiveGradient:
-        return hold(flow_.boundary);
       default:
         return;
     }
@@ -86,9 +87,13 @@ class Walk {
   std::int64_t output_of(int stage) const { return is_last(stage) ? flow_.logits : flow_.boundary; }
 
   void note(std::int64_t beside) { peak_ = std::max(peak_, held_ + beside); }
-  void hold(std::int64_t bytes) {
-    held_ += bytes;
-    note(0);
+  // There is room for what pass `here` and the pass behind it need, so that it can come meanwhile.
+  void start_receives(const std::vector<Operation>& operations, std::size_t here) {
+    for (; receives_started_ < operations.size(); ++receives_started_) {
+      const auto kind = operations[receives_started_].kind;
+      if (receives_started_ > here && layout::is_compute(kind)) return;
+      if (layout::is_receive(kind)) held_ += flow_.boundary;
+    }
   }
 
   // Forward; the blocks count the input, of which the first keeps what there is to keep.
@@ -145,7 +150,8 @@ class Walk {
   const std::vector<std::vector<BlockPeaks>>& stages_;
   Flow flow_;
   std::int64_t held_ = 0, peak_ = 0;
-  std::map<int, std::size_t> sent_;  // messages that are held, by receiver
+  std::size_t receives_started_ = 0;  // of the operations before this one
+  std::map<int, std::size_t> sent_;   // messages that are held, by receiver
 };
 
 }  // namespace

@@ -132,6 +132,31 @@ TEST(Plan, KeepsOnlyInputsOfRecomputedStagesAndOneStageWhole) {
   EXPECT_LT(largest, whole / 2);
 }
 
+TEST(Plan, RecomputesInTheStagesThatAskForIt) {
+  auto job = small_job();
+  job.parallel.tensor = job.parallel.pipeline = 2;
+  const auto with = [&](std::vector<std::string> recompute) {
+    job.parallel.recompute = std::move(recompute);
+    return planner::plan(job).classes;
+  };
+  const auto none = with({"none"}), selective = with({"selective"}), full = with({"full"});
+  const auto first_full = with({"full", "none"}), last_selective = with({"none", "selective"});
+  const auto expect_same = [](const RankClass& found, const RankClass& expected) {
+    EXPECT_EQ(found.memory.activations, expected.memory.activations);
+    EXPECT_EQ(found.sent.tensor, expected.sent.tensor);
+  };
+  // Two classes a stage: parts of an odd vocabulary.
+  for (const std::size_t of_first : {0, 1}) {
+    const auto of_last = of_first + 2;
+    EXPECT_LT(full[of_first].memory.activations, none[of_first].memory.activations);
+    EXPECT_GT(selective[of_last].sent.tensor, none[of_last].sent.tensor);
+    expect_same(first_full[of_first], full[of_first]);
+    expect_same(first_full[of_last], none[of_last]);
+    expect_same(last_selective[of_first], none[of_first]);
+    expect_same(last_selective[of_last], selective[of_last]);
+  }
+}
+
 TEST(Plan, SendsAsManyBytesAsARingNeeds) {
   auto job = small_job();
   const std::int64_t parameters = layout::parameter_count(layout::tensor_specs(job.model));

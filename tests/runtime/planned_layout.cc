@@ -10,6 +10,8 @@ namespace phalanx::runtime {
 
 config::Job PlannedLayout::of(config::Job job) const {
   job.model.preset = preset;
+  job.model.ffn_width = ffn_width;
+  job.model.vocab_size = vocabulary;
   if (job.model.preset == "gpt2") job.model.kv_heads = job.model.heads;
   if (job.model.preset == "mixtral" || job.model.preset == "qwen_moe") {
     job.model.experts = 4;
@@ -38,8 +40,9 @@ std::ostream& operator<<(std::ostream& out, const PlannedLayout& l) {
   return out << l.preset << " data " << l.data << " tensor " << l.tensor << " pipeline "
              << l.pipeline << " context " << l.context << ' ' << l.exchange << " expert "
              << l.expert << " zero " << l.zero_stage << ' ' << l.precision << " wire " << l.wire
-             << ' ' << l.schedule << " x" << l.virtual_stages << " length " << l.length
-             << " recompute " << fmt::format("{}", fmt::join(l.recompute, ", "));
+             << ' ' << l.schedule << " x" << l.virtual_stages << " ffn " << l.ffn_width << " words "
+             << l.vocabulary << " length " << l.length << " recompute "
+             << fmt::format("{}", fmt::join(l.recompute, ", "));
 }
 
 const planner::RankClass& class_of(const planner::Plan& plan, int rank) {

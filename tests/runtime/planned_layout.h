@@ -21,6 +21,7 @@ struct PlannedLayout {
   int expert = 1, context = 1;
   const char* exchange = "ring";
   int length = 24;  // of sequences
+  int ffn_width = 48, vocabulary = 257;
 
   // `job` on as many ranks; its model of the preset, with 4 experts, 2 for a token, where there are
   // some.

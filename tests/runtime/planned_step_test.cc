@@ -1,5 +1,5 @@
 // The memory of a real step by category, as an allocator counts it, is what the plan says: state to
-// the byte, activations at their peak within 2 %.
+// the byte, activations at their peak within 0.05 %, and 2 % where rows travel to experts.
 #include <gtest/gtest.h>
 
 #include "layout/element_bytes.h"
@@ -30,11 +30,12 @@ class PlannedStep : public SmallJob, public testing::WithParamInterface<PlannedL
     return memory;
   }
 
-  static void expect_near(std::int64_t planned, std::int64_t found, int rank) {
-    EXPECT_NEAR(static_cast<double>(planned) / static_cast<double>(found), 1, kTolerance)
+  void expect_near(std::int64_t planned, std::int64_t found, int rank) const {
+    // Of rows on their way to experts not all are counted at the moment when they come and go.
+    const double tolerance = job_.parallel.expert > 1 ? 0.02 : 0.0005;
+    EXPECT_NEAR(static_cast<double>(planned) / static_cast<double>(found), 1, tolerance)
         << planned << " planned, " << found << " on " << rank;
   }
-  static constexpr double kTolerance = 0.02;
 
   // Of gradients that lie in memory which other ranks reach, and no allocator has made.
   std::int64_t registered(const MeshGroups& groups) const {
@@ -60,7 +61,9 @@ TEST_P(PlannedStep, HoldsWhatThePlanSays) {
   });
 }
 
-TEST_P(PlannedStep, HoldsTheMostWhereAllTokensCome) {
+class PlannedStepOfExperts : public PlannedStep {};
+
+TEST_P(PlannedStepOfExperts, HoldsTheMostWhereAllTokensCome) {
   const auto plan = planner::plan(job_);
   on_ranks([&](Rank& self) {
     const auto memory = memory_of_a_step(self, {0, 1});  // the first expert rank has both
@@ -151,6 +154,60 @@ INSTANTIATE_TEST_SUITE_P(
                       .context = 2,
                       .exchange = "ulysses",
                       .length = 256}));
+
+// Where the tiles of attention are small beside all else, so that the peaks of the other blocks are
+// those of the step.
+INSTANTIATE_TEST_SUITE_P(
+    WideFeedForward, PlannedStep,
+    testing::Values(
+        PlannedLayout{.length = 128, .ffn_width = 640},
+        PlannedLayout{.tensor = 2, .precision = "bf16", .length = 128, .ffn_width = 1280},
+        PlannedLayout{.preset = "gpt2", .length = 128, .ffn_width = 640},
+        PlannedLayout{.tensor = 2, .preset = "gpt2", .length = 128, .ffn_width = 1280},
+        PlannedLayout{.recompute = {"full"}, .length = 128, .ffn_width = 640},
+        PlannedLayout{.pipeline = 2, .schedule = "zb_h1", .length = 128, .ffn_width = 640},
+        PlannedLayout{.preset = "mixtral", .length = 128, .ffn_width = 640},
+        PlannedLayout{.preset = "mixtral", .recompute = {"full"}, .length = 128, .ffn_width = 640},
+        PlannedLayout{.precision = "bf16", .preset = "qwen_moe", .length = 128, .ffn_width = 640},
+        PlannedLayout{.data = 2, .preset = "mixtral", .expert = 2, .length = 256, .ffn_width = 320},
+        PlannedLayout{.data = 2,
+                      .tensor = 2,
+                      .precision = "bf16",
+                      .preset = "qwen_moe",
+                      .expert = 2,
+                      .length = 256,
+                      .ffn_width = 640}));
+INSTANTIATE_TEST_SUITE_P(
+    LargeVocabulary, PlannedStep,
+    testing::Values(PlannedLayout{.length = 128, .vocabulary = 2049},
+                    PlannedLayout{.precision = "bf16", .length = 128, .vocabulary = 2049},
+                    PlannedLayout{.tensor = 4, .length = 128, .vocabulary = 2049},
+                    PlannedLayout{.tensor = 2, .preset = "gpt2", .length = 128, .vocabulary = 2049},
+                    PlannedLayout{.pipeline = 2,
+                                  .schedule = "zb_v",
+                                  .virtual_stages = 2,
+                                  .recompute = {"full"},
+                                  .length = 128,
+                                  .vocabulary = 2049}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Small, PlannedStepOfExperts,
+    testing::Values(
+        PlannedLayout{.data = 2, .preset = "mixtral", .expert = 2, .length = 256, .ffn_width = 320},
+        PlannedLayout{.data = 2,
+                      .zero_stage = 3,
+                      .precision = "bf16",
+                      .preset = "qwen_moe",
+                      .expert = 2,
+                      .length = 128},
+        PlannedLayout{.tensor = 2,
+                      .preset = "mixtral",
+                      .recompute = {"selective"},
+                      .expert = 2,
+                      .context = 2,
+                      .length = 128},
+        PlannedLayout{
+            .data = 2, .pipeline = 2, .preset = "mixtral", .schedule = "zb_h1", .expert = 2}));
 
 }  // namespace
 }  // namespace phalanx::runtime

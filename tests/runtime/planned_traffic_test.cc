@@ -58,7 +58,9 @@ TEST_P(PlannedTraffic, IsWhatTheGroupsOfARankAreGivenToSend) {
   });
 }
 
-TEST_P(PlannedTraffic, OfARankWhoseExpertsAllTokensChooseIsTheMost) {
+class PlannedTrafficOfExperts : public PlannedTraffic {};
+
+TEST_P(PlannedTrafficOfExperts, IsTheMostOfARankWhoseExpertsAllTokensChoose) {
   const auto plan = planner::plan(job_);
   on_ranks([&](Rank& self) {
     auto sent = sent_in_a_step(self, {0, 1});  // the first expert rank has both
@@ -114,6 +116,18 @@ INSTANTIATE_TEST_SUITE_P(
                       .preset = "qwen_moe",
                       .recompute = {"selective"},
                       .expert = 2}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Small, PlannedTrafficOfExperts,
+    testing::Values(PlannedLayout{.data = 2, .preset = "mixtral", .expert = 2},
+                    PlannedLayout{
+                        .tensor = 2, .preset = "mixtral", .expert = 2, .context = 2, .length = 256},
+                    PlannedLayout{.data = 2,
+                                  .pipeline = 2,
+                                  .zero_stage = 3,
+                                  .preset = "qwen_moe",
+                                  .recompute = {"full", "selective"},
+                                  .expert = 2}));
 
 }  // namespace
 }  // namespace phalanx::runtime
