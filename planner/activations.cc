@@ -167,7 +167,10 @@ std::vector<std::int64_t> step_activations(const config::Job& job,
                                layout::recompute_of(job.parallel, stage)));
   const Flow flow{layout::boundary_bytes(job.model, shape, each),
                   shape.all_tokens() * shape.words(job.model.vocab_size) * each.values};
-  const auto tokens = layout::SavedElements{0, 0, 2 * step.tokens}.bytes(each);
+  // Where each token's document begins, of whole sequences.
+  const auto masks =
+      job.data.attention_mask == "document" ? step.tokens * partition.mesh.sizes().context : 0;
+  const auto tokens = layout::SavedElements{0, 0, 2 * step.tokens + masks}.bytes(each);
   std::vector<std::int64_t> peaks;
   for (int rank = 0; rank < schedule.rank_count(); ++rank)
     peaks.push_back(tokens + Walk(schedule, rank, stages, flow).peak());

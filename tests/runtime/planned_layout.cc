@@ -10,6 +10,7 @@ namespace phalanx::runtime {
 
 config::Job PlannedLayout::of(config::Job job) const {
   job.model.preset = preset;
+  job.data.attention_mask = mask;
   job.model.ffn_width = ffn_width;
   job.model.vocab_size = vocabulary;
   if (job.model.preset == "gpt2") job.model.kv_heads = job.model.heads;
@@ -41,7 +42,7 @@ std::ostream& operator<<(std::ostream& out, const PlannedLayout& l) {
              << l.pipeline << " context " << l.context << ' ' << l.exchange << " expert "
              << l.expert << " zero " << l.zero_stage << ' ' << l.precision << " wire " << l.wire
              << ' ' << l.schedule << " x" << l.virtual_stages << " ffn " << l.ffn_width << " words "
-             << l.vocabulary << " length " << l.length << " recompute "
+             << l.vocabulary << ' ' << l.mask << " length " << l.length << " recompute "
              << fmt::format("{}", fmt::join(l.recompute, ", "));
 }
 

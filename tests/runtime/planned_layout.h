@@ -22,6 +22,7 @@ struct PlannedLayout {
   const char* exchange = "ring";
   int length = 24;  // of sequences
   int ffn_width = 48, vocabulary = 257;
+  const char* mask = "causal";
 
   // `job` on as many ranks; its model of the preset, with 4 experts, 2 for a token, where there are
   // some.

@@ -88,6 +88,8 @@ INSTANTIATE_TEST_SUITE_P(
         PlannedLayout{.recompute = {"selective"}, .context = 4},
         PlannedLayout{.context = 2, .exchange = "ulysses"},
         PlannedLayout{.precision = "bf16", .context = 4, .exchange = "ulysses"},
+        PlannedLayout{.mask = "document"}, PlannedLayout{.context = 3, .mask = "document"},
+        PlannedLayout{.context = 2, .exchange = "ulysses", .mask = "document"},
         PlannedLayout{.pipeline = 2, .schedule = "gpipe"},
         PlannedLayout{.pipeline = 3, .precision = "bf16"},
         PlannedLayout{.pipeline = 2, .schedule = "interleaved_1f1b", .virtual_stages = 2},
