@@ -10,7 +10,7 @@ namespace {
 
 // bytes: what comm keeps for a rank's world and gradient groups, and for each axis beside them with
 // its members (comm/native/node_memory.h)
-constexpr std::uint64_t kGroupMemory = 8 << 20, kAxisMemory = 2 << 20, kMemberMemory = 320 << 10;
+constexpr std::uint64_t kGroupMemory = 10 << 20, kAxisMemory = 3 << 20, kMemberMemory = 320 << 10;
 
 std::uint64_t axes_memory(const MeshSizes& sizes) {
   std::uint64_t bytes = 0;

@@ -36,8 +36,8 @@ packages=(
   libopenmpi-dev openmpi-bin libgtest-dev libgmock-dev
   python3-yaml python3-h5py
 )
-# The peers of benchmarks/: what torch.compile compiles with.
-[ $benchmarks = no ] || packages+=(python3-dev)
+# The benchmarks: what torch.compile compiles with, and ss, which counts bytes.
+[ $benchmarks = no ] || packages+=(python3-dev iproute2)
 # 16 is the first that reads std::source_location of g++ 12's library.
 [ $lint = no ] || packages+=(clang-format-16 clang-tidy-16)
 

@@ -129,7 +129,7 @@ void Run::see_inputs() {
 std::size_t Run::chunk_size() const {
   const auto slices =
       static_cast<std::size_t>(std::max(collective_.input_slices, collective_.output_slices));
-  return std::max<std::size_t>(1, Meeting::kStaging / element_ / slices / 64 * 64);
+  return std::max<std::size_t>(1, meeting_.staging_bytes() / element_ / slices / 64 * 64);
 }
 
 Range Run::chunk(std::size_t index) const {

@@ -20,7 +20,7 @@ namespace phalanx::comm {
 
 // Bytes of the memory file (base/memory_file.h) for a node. Each rank's arena holds what its groups
 // allocate, and for every group that needs them: 16 KiB of control, 1 MiB of staging (operations
-// on memory not from Group::allocate, or between nodes), 130 KiB per neighbour that it sends to.
+// on memory not from Group::allocate; 2 MiB between nodes), 130 KiB per neighbour that it sends to.
 std::size_t node_memory_bytes(int ranks_on_node, std::size_t bytes_per_rank);
 
 // Ends the generation for every rank of the node: called by the node's keeper, whose mapping it is,
