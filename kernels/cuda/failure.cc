@@ -1,7 +1,8 @@
+#include "kernels/cuda/failure.h"
+
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "kernels/cuda/launch.cuh"
 
 namespace phalanx::kernels::cuda {
 

@@ -4,18 +4,13 @@
 
 #include <cstdint>
 
+#include "kernels/cuda/failure.h"
 #include "kernels/operations/element.h"
 
 // How kernels are started: on the default stream, the host does not wait.
 namespace phalanx::kernels::cuda {
 
-// Throws SystemError, naming what was asked for and what CUDA says.
-void check_cuda(cudaError_t result, const char* call);
-
 constexpr unsigned kThreads = 256;
-
-// Bytes of shared memory that a block may ask for on the current device.
-std::int64_t largest_shared_memory();
 
 // Nothing for no block. `shared`: bytes of dynamic shared memory.
 template <class... Parameters, class... Arguments>

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/failure.h"
 
 namespace phalanx::kernels::cuda {
 
