@@ -1,9 +1,11 @@
 # CUDA and NCCL for plug-ins: from a toolkit (nvcc on the PATH or under /usr/local/cuda), else from the wheels that
-# `scripts/setup.sh --cuda` brings into .deps/python/nvidia. Sets PHALANX_HAS_CUDA and the target phalanx_dependency::nccl.
+# `scripts/setup.sh --cuda` brings into .deps/python/nvidia. Sets PHALANX_HAS_CUDA and the target phalanx_dependency::nccl;
+# where cuBLAS is found too, PHALANX_HAS_CUDA_KERNELS and phalanx_dependency::cublas.
 set(PHALANX_CUDA AUTO CACHE STRING "Build the CUDA plug-ins: ON, OFF, or AUTO: where nvcc is found")
 set_property(CACHE PHALANX_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(PHALANX_CUDA_WHEELS ${PROJECT_SOURCE_DIR}/.deps/python/nvidia CACHE PATH "Where the wheels of CUDA are")
 set(PHALANX_HAS_CUDA OFF)
+set(PHALANX_HAS_CUDA_KERNELS OFF)
 if(NOT PHALANX_CUDA)
   return()
 endif()
@@ -45,4 +47,19 @@ else()
   get_filename_component(nccl_folder ${NCCL} DIRECTORY)
   target_link_libraries(phalanx_nccl INTERFACE phalanx_cuda_headers ${CUDART} ${NCCL})
   target_link_options(phalanx_nccl INTERFACE -Wl,-rpath,${cudart_folder} -Wl,-rpath,${nccl_folder})
+
+  find_path(CUBLAS_HEADERS cublas_v2.h HINTS ${cuda_folders} PATH_SUFFIXES include)
+  find_library(CUBLAS NAMES cublas libcublas.so.13 HINTS ${cuda_folders} PATH_SUFFIXES lib64 lib)
+  if(CUBLAS_HEADERS AND CUBLAS)
+    set(PHALANX_HAS_CUDA_KERNELS ON)
+    set(PHALANX_NVCC_PATH ${nvcc})
+    add_library(phalanx_cublas INTERFACE)
+    add_library(phalanx_dependency::cublas ALIAS phalanx_cublas)
+    get_filename_component(cublas_folder ${CUBLAS} DIRECTORY)
+    target_include_directories(phalanx_cublas SYSTEM INTERFACE ${CUBLAS_HEADERS})
+    target_link_libraries(phalanx_cublas INTERFACE phalanx_cuda_headers ${CUDART} ${CUBLAS})
+    target_link_options(phalanx_cublas INTERFACE -Wl,-rpath,${cudart_folder} -Wl,-rpath,${cublas_folder})
+  else()
+    message(STATUS "CUDA kernels: not built, missing: cuBLAS")
+  endif()
 endif()

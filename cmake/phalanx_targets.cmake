@@ -76,10 +76,11 @@ target_compile_options(phalanx_test_headers PRIVATE ${phalanx_test_optimization}
 target_link_libraries(phalanx_test_headers PRIVATE phalanx_options GTest::gtest GTest::gmock)
 target_precompile_headers(phalanx_test_headers PRIVATE ${phalanx_test_headers})
 
-# phalanx_test(NAME LABEL SOURCES file... LINKS target... [TIMEOUT seconds] [HEADERS header...]): a GoogleTest
-# program; every TEST is a ctest entry of its own with the label `quick` or `full`. HEADERS are precompiled for it.
+# phalanx_test(NAME LABEL SOURCES file... LINKS target... [TIMEOUT seconds] [HEADERS header...] [PREFIX text]): a
+# GoogleTest program; every TEST is a ctest entry of its own, its name after the prefix, with the label `quick` or
+# `full`. HEADERS are precompiled for it.
 function(phalanx_test name label)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINKS;HEADERS;PROPERTIES" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT;PREFIX" "SOURCES;LINKS;HEADERS;PROPERTIES" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
@@ -92,6 +93,6 @@ function(phalanx_test name label)
     target_precompile_headers(${name} REUSE_FROM phalanx_test_headers)
   endif()
   include(GoogleTest)
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_PREFIX "${arg_PREFIX}"
     PROPERTIES LABELS ${label} TIMEOUT ${arg_TIMEOUT} ${arg_PROPERTIES})
 endfunction()

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <c10/core/DeviceType.h>
 #include <c10/util/BFloat16.h>
 
 #include <cstdint>
@@ -21,9 +22,12 @@ struct AdamWStep {
 // computes it), in one pass over spans of equal length in flat memory; `first` and `second` are the
 // moments. Elements do not depend on each other: any cut of the spans gives the same bits.
 // `rounded`, unless it is empty, gets the new parameters in bf16.
+// All is memory of `device`.
 void adamw(std::span<float> parameters, std::span<const float> gradients, std::span<float> first,
-           std::span<float> second, const AdamWStep& step, std::span<c10::BFloat16> rounded = {});
+           std::span<float> second, const AdamWStep& step, std::span<c10::BFloat16> rounded = {},
+           c10::DeviceType device = c10::DeviceType::CPU);
 void adamw(std::span<double> parameters, std::span<const double> gradients, std::span<double> first,
-           std::span<double> second, const AdamWStep& step);
+           std::span<double> second, const AdamWStep& step,
+           c10::DeviceType device = c10::DeviceType::CPU);
 
 }  // namespace phalanx::kernels

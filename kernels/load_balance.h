@@ -2,17 +2,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
+#include "kernels/sequence_run.h"
 
 namespace phalanx::kernels {
-
-// Which sequence each of a run of tokens belongs to: token i is number first + i of sequences that
-// are `length` tokens each and lie one after another.
-struct SequenceRun {
-  std::int64_t first = 0, length = 1, sequences = 1;
-
-  std::int64_t sequence(std::int64_t token) const { return (first + token) / length; }
-};
 
 // How often each expert was chosen in each sequence: [sequences, experts], in the type of `like`.
 at::Tensor expert_load(const at::Tensor& experts, const at::Tensor& like, SequenceRun run);

@@ -1,13 +1,8 @@
-#include "kernels/attention.h"
-
-#include <ATen/ops/empty.h>
-#include <ATen/ops/full.h>
-#include <ATen/ops/zeros.h>
-
 #include <limits>
 
 #include "kernels/cpu/attention_factors.h"
 #include "kernels/cpu/attention_shape.h"
+#include "kernels/device.h"
 
 namespace phalanx::kernels {
 namespace {
@@ -94,52 +89,46 @@ class Forward {
   RunningOutput<Sum> running_;
 };
 
-template <Into kInto>
-void attend(const AttentionShape& shape, const at::Tensor& q, const at::Tensor& k,
-            const at::Tensor& v, Attention& result) {
-  for_factors(q, shape.head_width, [&]<class T, bool kPairs>(T, std::bool_constant<kPairs>) {
-    using Out = Result<T, kInto>;
+template <Into kInto, class T, class Out>
+void attend(const AttentionForward<T, Out>& a) {
+  const AttentionShape shape(a.sizes);
+  for_factors<T>(shape.head_width, [&]<bool kPairs>(std::bool_constant<kPairs>) {
     const std::int64_t width = shape.head_width;
-    auto* log_sum_exp = result.log_sum_exp.mutable_data_ptr<Wide<T>>();
     Forward<T, kPairs, kInto> forward(shape);
     for_each_key_head(
         shape, [&](std::int64_t s, std::int64_t key_head, std::int64_t head, std::int64_t end) {
-          forward.begin(head_of<T>(k, s, key_head, width), head_of<T>(v, s, key_head, width));
+          forward.begin(head_of(a.k, s, key_head, width), head_of(a.v, s, key_head, width));
           for (; head < end; ++head)
-            forward.run(head_of<T>(q, s, head, width), shape.first_visible_of(s),
-                        mutable_head_of<Out>(result.out, s, head, width),
-                        log_sum_exp + s * result.log_sum_exp.stride(0) +
-                            head * result.log_sum_exp.stride(1));
+            forward.run(head_of(a.q, s, head, width), shape.first_visible_of(s),
+                        head_of(a.out, s, head, width), head_of(a.log_sum_exp, s, head));
         });
   });
 }
 
+template <class T>
+void attend_to(const AttentionForward<T, T>& a) {
+  if constexpr (std::is_same_v<T, Wide<T>>)
+    if (a.into == Into::kSum) return attend<Into::kSum>(a);
+  attend<Into::kNew>(a);
+}
+
 }  // namespace
 
-Attention attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, HeadCounts heads,
-                    const at::Tensor& first_visible) {
-  const auto shape = attention_shape(q, k, v, heads, {}, first_visible);
-  check(shape.queries == shape.keys, "attention: expected as many keys as queries");
-  Attention result{at::empty(q.sizes(), q.options()),
-                   at::empty({shape.sequences, heads.query, shape.queries},
-                             q.options().dtype(wide_type(q.scalar_type())))};
-  attend<Into::kNew>(shape, q, k, v, result);
-  return result;
+template <>
+void perform<Cpu>(const AttentionForward<float, float>& a) {
+  attend_to(a);
 }
-
-Attention no_attention(const at::Tensor& q, HeadCounts heads) {
-  const auto options = q.options().dtype(wide_type(q.scalar_type()));
-  return {at::zeros(q.sizes(), options),
-          at::full({q.size(0), heads.query, q.size(1)}, -std::numeric_limits<double>::infinity(),
-                   options)};
+template <>
+void perform<Cpu>(const AttentionForward<double, double>& a) {
+  attend_to(a);
 }
-
-void add_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, HeadCounts heads,
-                   FirstPositions first, Attention& so_far, const at::Tensor& first_visible) {
-  check(so_far.out.sizes() == q.sizes() && has_rows(so_far.out) &&
-            so_far.out.scalar_type() == wide_type(q.scalar_type()),
-        "attention: what there is so far must be shaped as q, in the type of sums");
-  attend<Into::kSum>(attention_shape(q, k, v, heads, first, first_visible), q, k, v, so_far);
+template <>
+void perform<Cpu>(const AttentionForward<Bf16, Bf16>& a) {
+  attend_to(a);
+}
+template <>
+void perform<Cpu>(const AttentionForward<Bf16, float>& a) {
+  attend<Into::kSum>(a);
 }
 
 }  // namespace phalanx::kernels

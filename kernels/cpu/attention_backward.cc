@@ -1,6 +1,7 @@
 #include "kernels/attention.h"
 #include "kernels/cpu/attention_factors.h"
 #include "kernels/cpu/attention_shape.h"
+#include "kernels/device.h"
 
 namespace phalanx::kernels {
 namespace {
@@ -112,47 +113,49 @@ class Backward {
   Sum dots_[kQueries];
 };
 
-template <Into kInto>
-void attend_backward(const AttentionShape& shape, const at::Tensor& dout, const at::Tensor& q,
-                     const at::Tensor& k, const at::Tensor& v, const Attention& forward,
-                     const AttentionGradients& gradients) {
-  check(has_rows(dout) && dout.sizes() == q.sizes(), "attention: dout must be shaped as q");
-  for_factors(q, shape.head_width, [&]<class T, bool kPairs>(T, std::bool_constant<kPairs>) {
-    using Gradient = Result<T, kInto>;
+template <Into kInto, class T, class Gradient>
+void attend_backward(const AttentionBackward<T, Gradient>& a) {
+  const AttentionShape shape(a.sizes);
+  for_factors<T>(shape.head_width, [&]<bool kPairs>(std::bool_constant<kPairs>) {
     const std::int64_t width = shape.head_width;
-    const auto* log_sum_exp = forward.log_sum_exp.const_data_ptr<Wide<T>>();
     Backward<T, kPairs, kInto> backward(shape);
     for_each_key_head(
         shape, [&](std::int64_t s, std::int64_t key_head, std::int64_t head, std::int64_t end) {
-          backward.begin(head_of<T>(k, s, key_head, width), head_of<T>(v, s, key_head, width));
+          backward.begin(head_of(a.k, s, key_head, width), head_of(a.v, s, key_head, width));
           for (; head < end; ++head)
-            backward.run(head_of<T>(q, s, head, width),
-                         mutable_head_of<Gradient>(gradients.query, s, head, width),
+            backward.run(head_of(a.q, s, head, width), head_of(a.dq, s, head, width),
                          shape.first_visible_of(s),
-                         {head_of<T>(dout, s, head, width), head_of<T>(forward.out, s, head, width),
-                          log_sum_exp + s * forward.log_sum_exp.stride(0) +
-                              head * forward.log_sum_exp.stride(1)});
-          backward.end(mutable_head_of<Gradient>(gradients.key, s, key_head, width),
-                       mutable_head_of<Gradient>(gradients.value, s, key_head, width));
+                         {head_of(a.dout, s, head, width), head_of(a.out, s, head, width),
+                          head_of(a.log_sum_exp, s, head)});
+          backward.end(head_of(a.dk, s, key_head, width), head_of(a.dv, s, key_head, width));
         });
   });
 }
 
-}  // namespace
-
-void attention_backward(const at::Tensor& dout, at::Tensor& q, at::Tensor& k, at::Tensor& v,
-                        const Attention& forward, HeadCounts heads,
-                        const at::Tensor& first_visible) {
-  attend_backward<Into::kNew>(attention_shape(q, k, v, heads, {}, first_visible), dout, q, k, v,
-                              forward, {q, k, v});
+template <class T>
+void attend_backward_to(const AttentionBackward<T, T>& a) {
+  if constexpr (std::is_same_v<T, Wide<T>>)
+    if (a.into == Into::kSum) return attend_backward<Into::kSum>(a);
+  attend_backward<Into::kNew>(a);
 }
 
-void add_attention_backward(const at::Tensor& dout, const at::Tensor& q, const at::Tensor& k,
-                            const at::Tensor& v, const Attention& forward, HeadCounts heads,
-                            FirstPositions first, AttentionGradients& gradients,
-                            const at::Tensor& first_visible) {
-  attend_backward<Into::kSum>(attention_shape(q, k, v, heads, first, first_visible), dout, q, k, v,
-                              forward, gradients);
+}  // namespace
+
+template <>
+void perform<Cpu>(const AttentionBackward<float, float>& a) {
+  attend_backward_to(a);
+}
+template <>
+void perform<Cpu>(const AttentionBackward<double, double>& a) {
+  attend_backward_to(a);
+}
+template <>
+void perform<Cpu>(const AttentionBackward<Bf16, Bf16>& a) {
+  attend_backward_to(a);
+}
+template <>
+void perform<Cpu>(const AttentionBackward<Bf16, float>& a) {
+  attend_backward<Into::kSum>(a);
 }
 
 }  // namespace phalanx::kernels

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "kernels/cpu/attention_shape.h"
 #include "kernels/cpu/attention_tile.h"
-#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/pack.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/small_product.h"
@@ -111,14 +111,12 @@ void pack_tiles_across(const AttentionShape& shape, Panel<const T> head, Wide<T>
                     {to + shape.across(first), kTileStride});
 }
 
-// Calls `function` with a value of the element type and whether its products take pairs of bf16.
-template <class Function>
-void for_factors(const at::Tensor& q, std::int64_t head_width, const Function& function) {
-  for_activation_type(q, [&]<class T>(T value) {
-    if constexpr (std::is_same_v<T, Bf16>)
-      if (has_pair_product() && head_width % 2 == 0) return function(value, std::true_type{});
-    function(value, std::false_type{});
-  });
+// Calls `function` with whether products of elements of type T take pairs of bf16.
+template <class T, class Function>
+void for_factors(std::int64_t head_width, const Function& function) {
+  if constexpr (std::is_same_v<T, Bf16>)
+    if (has_pair_product() && head_width % 2 == 0) return function(std::true_type{});
+  function(std::false_type{});
 }
 
 }  // namespace phalanx::kernels

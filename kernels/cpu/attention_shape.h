@@ -1,33 +1,25 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <algorithm>
 #include <cmath>
 
-#include "base/check.h"
-#include "kernels/attention.h"
 #include "kernels/cpu/attention_tile.h"
+#include "kernels/operations/attention.h"
 
 // What attention is asked for, and the loops over its heads and tiles.
 namespace phalanx::kernels {
 
-struct AttentionShape {
-  std::int64_t sequences, queries, keys;
-  HeadCounts heads;
-  std::int64_t head_width;
-  FirstPositions first;
-  at::Tensor first_visible;  // undefined: 0
+struct AttentionShape : AttentionSizes {
+  explicit AttentionShape(const AttentionSizes& sizes) : AttentionSizes(sizes) {}
 
   // By query of the sequence; null: 0.
   const std::int64_t* first_visible_of(std::int64_t sequence) const {
-    if (!first_visible.defined()) return nullptr;
-    return first_visible.const_data_ptr<std::int64_t>() + sequence * first_visible.stride(0);
+    return first_visible == nullptr ? nullptr : first_visible + sequence * first_visible_stride;
   }
   // Whether a query of the sequence sees a key.
   bool any_visible(std::int64_t sequence) const {
     const std::int64_t* seen = first_visible_of(sequence);
-    return first.query + queries > first.key && (seen == nullptr || *seen < first.key + keys);
+    return first_query + queries > first_key && (seen == nullptr || *seen < first_key + keys);
   }
 
   // Of packed rows, which have a head's width: columns, stride, elements of a sequence's keys.
@@ -42,35 +34,15 @@ struct AttentionShape {
   double scale() const { return 1 / std::sqrt(static_cast<double>(head_width)); }
 };
 
-// Whether x is [sequences, length, width] with rows in one piece.
-inline bool has_rows(const at::Tensor& x) { return x.dim() == 3 && x.stride(2) == 1; }
-
-inline AttentionShape attention_shape(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                                      HeadCounts heads, FirstPositions first,
-                                      const at::Tensor& first_visible) {
-  check(has_rows(q) && has_rows(k) && has_rows(v) && heads.query % heads.key_value == 0 &&
-            q.size(2) % heads.query == 0 && k.sizes() == v.sizes() && k.size(0) == q.size(0) &&
-            k.size(2) * heads.query == q.size(2) * heads.key_value,
-        "attention: expected q [sequences, length, query heads * head_width], k and v with key "
-        "heads");
-  check(!first_visible.defined() ||
-            (first_visible.scalar_type() == at::kLong && first_visible.dim() == 2 &&
-             first_visible.stride(1) == 1 && first_visible.size(0) == q.size(0) &&
-             first_visible.size(1) == q.size(1)),
-        "attention: expected first_visible int64 [sequences, length]");
-  return {q.size(0), q.size(1), k.size(1), heads, q.size(2) / heads.query, first, first_visible};
-}
-
-// The rows of a head.
+// The vectors of a head, and its numbers.
 template <class T>
-Panel<const T> head_of(const at::Tensor& x, std::int64_t sequence, std::int64_t head,
-                       std::int64_t head_width) {
-  return {x.const_data_ptr<T>() + sequence * x.stride(0) + head * head_width, x.stride(1)};
+Panel<T> head_of(HeadVectors<T> all, std::int64_t sequence, std::int64_t head,
+                 std::int64_t head_width) {
+  return {all.data + sequence * all.sequence_stride + head * head_width, all.row_stride};
 }
 template <class T>
-Panel<T> mutable_head_of(const at::Tensor& x, std::int64_t sequence, std::int64_t head,
-                         std::int64_t head_width) {
-  return {x.mutable_data_ptr<T>() + sequence * x.stride(0) + head * head_width, x.stride(1)};
+T* head_of(QueryScalars<T> all, std::int64_t sequence, std::int64_t head) {
+  return all.data + sequence * all.sequence_stride + head * all.head_stride;
 }
 
 // Calls body(first query, rows) for every block of queries.
@@ -86,22 +58,22 @@ template <class Body>
 void for_each_tile(const AttentionShape& shape, std::int64_t first_query, std::int64_t rows,
                    const std::int64_t* first_visible, const Body& body) {
   const std::int64_t* visible = first_visible == nullptr ? nullptr : first_visible + first_query;
-  const std::int64_t position = shape.first.query + first_query;
+  const std::int64_t position = shape.first_query + first_query;
   const std::int64_t seen = visible == nullptr ? 0 : *visible;
-  const std::int64_t begin = std::max<std::int64_t>(0, seen - shape.first.key);
-  const std::int64_t end = std::min(shape.keys, position + rows - shape.first.key);
+  const std::int64_t begin = std::max<std::int64_t>(0, seen - shape.first_key);
+  const std::int64_t end = std::min(shape.keys, position + rows - shape.first_key);
   for (std::int64_t key = begin / kKeys * kKeys; key < end; key += kKeys)
-    body(ScoreTile{position, rows, shape.first.key + key, std::min(kKeys, end - key), visible},
+    body(ScoreTile{position, rows, shape.first_key + key, std::min(kKeys, end - key), visible},
          key);
 }
 
 // Calls body(sequence, key head, query heads that share it: first and end) where anything is seen.
 template <class Body>
 void for_each_key_head(const AttentionShape& shape, const Body& body) {
-  const std::int64_t group = shape.heads.query / shape.heads.key_value;
+  const std::int64_t group = shape.query_heads / shape.key_heads;
   for (std::int64_t s = 0; s < shape.sequences; ++s) {
     if (!shape.any_visible(s)) continue;
-    for (std::int64_t key_head = 0; key_head < shape.heads.key_value; ++key_head)
+    for (std::int64_t key_head = 0; key_head < shape.key_heads; ++key_head)
       body(s, key_head, key_head * group, (key_head + 1) * group);
   }
 }

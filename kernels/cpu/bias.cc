@@ -1,58 +1,52 @@
-#include "kernels/bias.h"
-
-#include "kernels/cpu/dispatch.h"
-#include "kernels/cpu/rows.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/device.h"
 
 namespace phalanx::kernels {
 namespace {
 
-Rows checked_rows(const at::Tensor& y, const at::Tensor& bias) {
-  check(y.is_contiguous() && bias.is_contiguous() && y.size(-1) == bias.numel(),
-        "bias: expected rows as long as the bias");
-  return rows_of(y);
-}
-
 template <class T>
-PHALANX_INLINE void add(T* y, const Wide<T>* bias, Rows rows) {
+PHALANX_INLINE void add(BiasForward<T> a) {
+  const Rows rows = a.rows;
+  T* y = a.y;
   for (std::int64_t row = 0; row < rows.count; ++row, y += rows.width)
 #pragma omp simd
-    for (std::int64_t i = 0; i < rows.width; ++i) y[i] = rounded<T>(wide(y[i]) + bias[i]);
+    for (std::int64_t i = 0; i < rows.width; ++i) y[i] = rounded<T>(wide(y[i]) + a.bias[i]);
 }
 
 template <class T>
-PHALANX_INLINE void sum(const T* dy, Wide<T>* dbias, Rows rows) {
+PHALANX_INLINE void sum(BiasBackward<T> a) {
+  const Rows rows = a.rows;
+  const T* dy = a.dy;
   for (std::int64_t row = 0; row < rows.count; ++row, dy += rows.width)
 #pragma omp simd
-    for (std::int64_t i = 0; i < rows.width; ++i) dbias[i] += wide(dy[i]);
-}
-
-PHALANX_VECTORIZED void run(float* y, const float* bias, Rows rows) { add(y, bias, rows); }
-PHALANX_VECTORIZED void run(double* y, const double* bias, Rows rows) { add(y, bias, rows); }
-PHALANX_VECTORIZED void run(Bf16* y, const float* bias, Rows rows) { add(y, bias, rows); }
-PHALANX_VECTORIZED void run_backward(const float* dy, float* dbias, Rows rows) {
-  sum(dy, dbias, rows);
-}
-PHALANX_VECTORIZED void run_backward(const double* dy, double* dbias, Rows rows) {
-  sum(dy, dbias, rows);
-}
-PHALANX_VECTORIZED void run_backward(const Bf16* dy, float* dbias, Rows rows) {
-  sum(dy, dbias, rows);
+    for (std::int64_t i = 0; i < rows.width; ++i) a.dbias[i] += wide(dy[i]);
 }
 
 }  // namespace
 
-void add_bias(at::Tensor& y, const at::Tensor& bias) {
-  const Rows rows = checked_rows(y, bias);
-  for_activation_type(
-      y, [&]<class T>(T) { run(y.mutable_data_ptr<T>(), bias.const_data_ptr<Wide<T>>(), rows); });
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const BiasForward<float>& a) {
+  add(a);
 }
-
-void add_bias_backward(const at::Tensor& dy, at::Tensor dbias) {
-  const Rows rows = checked_rows(dy, dbias);
-  for_activation_type(dy, [&]<class T>(T) {
-    run_backward(dy.const_data_ptr<T>(), dbias.mutable_data_ptr<Wide<T>>(), rows);
-  });
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const BiasForward<double>& a) {
+  add(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const BiasForward<Bf16>& a) {
+  add(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const BiasBackward<float>& a) {
+  sum(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const BiasBackward<double>& a) {
+  sum(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const BiasBackward<Bf16>& a) {
+  sum(a);
 }
 
 }  // namespace phalanx::kernels

@@ -1,11 +1,9 @@
-#include "kernels/cross_entropy.h"
-
-#include <ATen/ops/empty.h>
-
 #include <limits>
+#include <vector>
 
-#include "kernels/cpu/dispatch.h"
+#include "base/check.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/device.h"
 
 namespace phalanx::kernels {
 namespace {
@@ -53,104 +51,95 @@ PHALANX_INLINE double token_loss(T* logits, std::int64_t target, std::int64_t vo
   return std::log(static_cast<double>(sum)) + margin;
 }
 
-PHALANX_VECTORIZED double loss_of(float* logits, std::int64_t target, std::int64_t vocab,
-                                  float* row) {
-  return token_loss(logits, target, vocab, row);
-}
-PHALANX_VECTORIZED double loss_of(double* logits, std::int64_t target, std::int64_t vocab,
-                                  double* row) {
-  return token_loss(logits, target, vocab, row);
-}
-PHALANX_VECTORIZED double loss_of(Bf16* logits, std::int64_t target, std::int64_t vocab,
-                                  float* row) {
-  return token_loss(logits, target, vocab, row);
+template <class T>
+PHALANX_INLINE void all_losses(CrossEntropy<T> a) {
+  std::vector<Wide<T>> row(static_cast<std::size_t>(a.words));
+  for (std::int64_t t = 0; t < a.tokens; ++t) {
+    check(a.targets[t] >= 0 && a.targets[t] < a.words,
+          "cross_entropy: target beyond the vocabulary");
+    a.losses[t] = token_loss(a.logits + t * a.words, a.targets[t], a.words, row.data());
+  }
 }
 
 template <class T>
-PHALANX_VECTORIZED void largest_of_rows(const T* logits, std::int64_t tokens, std::int64_t words,
-                                        Wide<T>* largest) {
-  for (std::int64_t t = 0; t < tokens; ++t) largest[t] = largest_of(logits + t * words, words);
+PHALANX_INLINE void all_largest(LargestLogits<T> a) {
+  for (std::int64_t t = 0; t < a.tokens; ++t)
+    a.largest[t] = largest_of(a.logits + t * a.words, a.words);
 }
 
 template <class T>
-PHALANX_VECTORIZED void gradient_of_row(T* logits, std::int64_t words, Wide<T> largest, Wide<T> sum,
-                                        std::int64_t target, Wide<T>* row) {
-  exponentials(logits, words, largest, row);
-  write_gradient(logits, words, row, sum, target);
+PHALANX_INLINE void all_sums(ExponentialSums<T> a) {
+  std::vector<Wide<T>> row(static_cast<std::size_t>(a.words));
+  for (std::int64_t t = 0; t < a.tokens; ++t) {
+    const T* logits = a.logits + t * a.words;
+    const std::int64_t word = a.targets[t] - a.first_word;
+    a.sums[t] = exponentials(logits, a.words, a.largest[t], row.data());
+    a.sums[a.tokens + t] =
+        word >= 0 && word < a.words ? wide(logits[word]) - a.largest[t] : Wide<T>(0);
+  }
 }
 
 template <class T>
-PHALANX_VECTORIZED Wide<T> sum_of_row(const T* logits, std::int64_t words, Wide<T> largest,
-                                      Wide<T>* row) {
-  return exponentials(logits, words, largest, row);
+PHALANX_INLINE void all_losses_of_part(CrossEntropyOfPart<T> a) {
+  std::vector<Wide<T>> row(static_cast<std::size_t>(a.words));
+  for (std::int64_t t = 0; t < a.tokens; ++t) {
+    T* logits = a.logits + t * a.words;
+    exponentials(logits, a.words, a.largest[t], row.data());
+    write_gradient(logits, a.words, row.data(), a.sums[t], a.targets[t] - a.first_word);
+    a.losses[t] =
+        std::log(static_cast<double>(a.sums[t])) - static_cast<double>(a.sums[a.tokens + t]);
+  }
 }
 
 }  // namespace
 
-at::Tensor largest_logits(const at::Tensor& logits) {
-  const std::int64_t words = logits.size(-1), tokens = logits.numel() / words;
-  auto largest = at::empty({tokens}, logits.options().dtype(wide_type(logits.scalar_type())));
-  for_activation_type(logits, [&]<class T>(T) {
-    largest_of_rows(logits.const_data_ptr<T>(), tokens, words, largest.mutable_data_ptr<Wide<T>>());
-  });
-  return largest;
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const CrossEntropy<float>& a) {
+  all_losses(a);
 }
-
-at::Tensor exponential_sums(const at::Tensor& logits, const at::Tensor& targets,
-                            std::int64_t first_word, const at::Tensor& largest) {
-  const std::int64_t words = logits.size(-1), tokens = logits.numel() / words;
-  auto sums = at::empty({2, tokens}, largest.options());
-  auto scratch = at::empty({words}, largest.options());
-  const auto* target = targets.const_data_ptr<std::int64_t>();
-  for_activation_type(logits, [&]<class T>(T) {
-    const T* row = logits.const_data_ptr<T>();
-    const auto* most = largest.const_data_ptr<Wide<T>>();
-    auto* sum = sums.mutable_data_ptr<Wide<T>>();
-    for (std::int64_t t = 0; t < tokens; ++t, row += words) {
-      const std::int64_t word = target[t] - first_word;
-      sum[t] = sum_of_row(row, words, most[t], scratch.mutable_data_ptr<Wide<T>>());
-      sum[tokens + t] = word >= 0 && word < words ? wide(row[word]) - most[t] : Wide<T>(0);
-    }
-  });
-  return sums;
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const CrossEntropy<double>& a) {
+  all_losses(a);
 }
-
-double cross_entropy_of_part(at::Tensor& logits, const at::Tensor& targets, std::int64_t first_word,
-                             const at::Tensor& largest, const at::Tensor& sums) {
-  const std::int64_t words = logits.size(-1), tokens = logits.numel() / words;
-  auto scratch = at::empty({words}, largest.options());
-  const auto* target = targets.const_data_ptr<std::int64_t>();
-  double loss = 0;
-  for_activation_type(logits, [&]<class T>(T) {
-    T* row = logits.mutable_data_ptr<T>();
-    const auto* most = largest.const_data_ptr<Wide<T>>();
-    const auto* sum = sums.const_data_ptr<Wide<T>>();
-    for (std::int64_t t = 0; t < tokens; ++t, row += words) {
-      gradient_of_row(row, words, most[t], sum[t], target[t] - first_word,
-                      scratch.mutable_data_ptr<Wide<T>>());
-      loss += std::log(static_cast<double>(sum[t])) - static_cast<double>(sum[tokens + t]);
-    }
-  });
-  return loss;
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const CrossEntropy<Bf16>& a) {
+  all_losses(a);
 }
-
-double cross_entropy(at::Tensor& logits, const at::Tensor& targets) {
-  const std::int64_t vocab = logits.size(-1), tokens = logits.numel() / vocab;
-  check(logits.is_contiguous() && targets.is_contiguous() && targets.numel() == tokens &&
-            targets.scalar_type() == at::kLong,
-        "cross_entropy: expected logits [tokens, vocab] and as many int64 targets");
-  const auto* target = targets.const_data_ptr<std::int64_t>();
-  auto scratch = at::empty({vocab}, logits.options().dtype(wide_type(logits.scalar_type())));
-  double loss = 0;
-  for_activation_type(logits, [&]<class T>(T) {
-    T* row = logits.mutable_data_ptr<T>();
-    for (std::int64_t token = 0; token < tokens; ++token, row += vocab) {
-      check(target[token] >= 0 && target[token] < vocab,
-            "cross_entropy: target beyond the vocabulary");
-      loss += loss_of(row, target[token], vocab, scratch.mutable_data_ptr<Wide<T>>());
-    }
-  });
-  return loss;
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const LargestLogits<float>& a) {
+  all_largest(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const LargestLogits<double>& a) {
+  all_largest(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const LargestLogits<Bf16>& a) {
+  all_largest(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const ExponentialSums<float>& a) {
+  all_sums(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const ExponentialSums<double>& a) {
+  all_sums(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const ExponentialSums<Bf16>& a) {
+  all_sums(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const CrossEntropyOfPart<float>& a) {
+  all_losses_of_part(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const CrossEntropyOfPart<double>& a) {
+  all_losses_of_part(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const CrossEntropyOfPart<Bf16>& a) {
+  all_losses_of_part(a);
 }
 
 }  // namespace phalanx::kernels

@@ -1,72 +1,61 @@
-#include "kernels/gelu.h"
-
-#include <ATen/ops/empty_like.h>
-
-#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/device.h"
 
 namespace phalanx::kernels {
 namespace {
 
-constexpr double kTwiceRoot = 1.5957691216057308;  // 2 sqrt(2 / pi)
-constexpr double kCubic = 0.044715;
-
 // (1 + tanh(u)) / 2 is the sigmoid of 2 u.
 template <class T>
 PHALANX_INLINE T half_one_plus_tanh(T x) {
-  const T twice = T(kTwiceRoot) * x * (T(1) + T(kCubic) * x * x);
+  const T twice = T(kGeluTwiceRoot) * x * (T(1) + T(kGeluCubic) * x * x);
   return T(1) / (T(1) + exponential(-twice));
 }
 
 template <class T>
-PHALANX_INLINE void forward(const T* x, T* y, std::int64_t count) {
+PHALANX_INLINE void forward(GeluForward<T> a) {
 #pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i)
-    y[i] = rounded<T>(wide(x[i]) * half_one_plus_tanh(wide(x[i])));
+  for (std::int64_t i = 0; i < a.count; ++i)
+    a.y[i] = rounded<T>(wide(a.x[i]) * half_one_plus_tanh(wide(a.x[i])));
 }
 
 template <class T>
-PHALANX_INLINE void backward(T* dy, T* x, std::int64_t count) {
+PHALANX_INLINE void backward(GeluBackward<T> a) {
 #pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Wide<T> value = wide(x[i]), share = half_one_plus_tanh(value);
-    const Wide<T> slope = Wide<T>(kTwiceRoot) * (Wide<T>(1) + Wide<T>(3 * kCubic) * value * value);
-    const Wide<T> d = wide(dy[i]);
-    dy[i] = rounded<T>(value * share);
-    x[i] = rounded<T>(d * share * (Wide<T>(1) + value * (Wide<T>(1) - share) * slope));
+  for (std::int64_t i = 0; i < a.count; ++i) {
+    const Wide<T> value = wide(a.x[i]), share = half_one_plus_tanh(value);
+    const Wide<T> slope =
+        Wide<T>(kGeluTwiceRoot) * (Wide<T>(1) + Wide<T>(3 * kGeluCubic) * value * value);
+    const Wide<T> d = wide(a.dy[i]);
+    a.dy[i] = rounded<T>(value * share);
+    a.x[i] = rounded<T>(d * share * (Wide<T>(1) + value * (Wide<T>(1) - share) * slope));
   }
-}
-
-PHALANX_VECTORIZED void run(const float* x, float* y, std::int64_t count) { forward(x, y, count); }
-PHALANX_VECTORIZED void run(const double* x, double* y, std::int64_t count) {
-  forward(x, y, count);
-}
-PHALANX_VECTORIZED void run(const Bf16* x, Bf16* y, std::int64_t count) { forward(x, y, count); }
-PHALANX_VECTORIZED void run_backward(float* dy, float* x, std::int64_t count) {
-  backward(dy, x, count);
-}
-PHALANX_VECTORIZED void run_backward(double* dy, double* x, std::int64_t count) {
-  backward(dy, x, count);
-}
-PHALANX_VECTORIZED void run_backward(Bf16* dy, Bf16* x, std::int64_t count) {
-  backward(dy, x, count);
 }
 
 }  // namespace
 
-at::Tensor gelu(const at::Tensor& x) {
-  check(x.is_contiguous(), "gelu: x must be contiguous");
-  auto y = at::empty_like(x);
-  for_activation_type(
-      x, [&]<class T>(T) { run(x.const_data_ptr<T>(), y.mutable_data_ptr<T>(), x.numel()); });
-  return y;
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const GeluForward<float>& a) {
+  forward(a);
 }
-
-void gelu_backward(at::Tensor& dy, at::Tensor& x) {
-  check(dy.sizes() == x.sizes() && dy.is_contiguous(), "gelu: dy must have the shape of x");
-  for_activation_type(x, [&]<class T>(T) {
-    run_backward(dy.mutable_data_ptr<T>(), x.mutable_data_ptr<T>(), x.numel());
-  });
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const GeluForward<double>& a) {
+  forward(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const GeluForward<Bf16>& a) {
+  forward(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const GeluBackward<float>& a) {
+  backward(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const GeluBackward<double>& a) {
+  backward(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const GeluBackward<Bf16>& a) {
+  backward(a);
 }
 
 }  // namespace phalanx::kernels

@@ -1,28 +1,13 @@
-#include "kernels/layer_norm.h"
-
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/zeros_like.h>
-
-#include "kernels/cpu/dispatch.h"
-#include "kernels/cpu/rows.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/device.h"
 
 namespace phalanx::kernels {
 namespace {
 
-template <class T>
-struct ForwardArguments {
-  const T* x;
-  const Wide<T>*weight, *bias;
-  Wide<T> epsilon;
-  T* y;
-  Wide<T>*mean, *inverse_deviation;
-};
-
 // The variance in a pass of its own: the difference of two large sums would cancel.
 template <class T>
-PHALANX_INLINE void forward(ForwardArguments<T> a, Rows rows) {
+PHALANX_INLINE void forward(LayerNormForward<T> a) {
+  const Rows rows = a.rows;
   for (std::int64_t row = 0; row < rows.count; ++row) {
     const T* x = a.x + row * rows.width;
     T* y = a.y + row * rows.width;
@@ -43,20 +28,12 @@ PHALANX_INLINE void forward(ForwardArguments<T> a, Rows rows) {
   }
 }
 
-template <class T>
-struct BackwardArguments {
-  T* dy;
-  const T *x, *residual;
-  const Wide<T>*weight, *bias, *mean, *inverse_deviation;
-  T* dx;
-  Wide<T>*dweight, *dbias;
-};
-
 // With n = (x - mean) * inverse_deviation and g = dy * weight:
 //   dx = inverse_deviation * (g - mean(g) - n * mean(g * n)),
 // dweight = sum of dy * n, dbias = sum of dy.
 template <class T>
-PHALANX_INLINE void backward(BackwardArguments<T> a, Rows rows) {
+PHALANX_INLINE void backward(LayerNormBackward<T> a) {
+  const Rows rows = a.rows;
   for (std::int64_t row = 0; row < rows.count; ++row) {
     const std::int64_t at = row * rows.width;
     const T *x = a.x + at, *residual = a.residual + at;
@@ -83,51 +60,31 @@ PHALANX_INLINE void backward(BackwardArguments<T> a, Rows rows) {
   }
 }
 
-PHALANX_VECTORIZED void run(ForwardArguments<float> a, Rows rows) { forward(a, rows); }
-PHALANX_VECTORIZED void run(ForwardArguments<double> a, Rows rows) { forward(a, rows); }
-PHALANX_VECTORIZED void run(ForwardArguments<Bf16> a, Rows rows) { forward(a, rows); }
-PHALANX_VECTORIZED void run(BackwardArguments<float> a, Rows rows) { backward(a, rows); }
-PHALANX_VECTORIZED void run(BackwardArguments<double> a, Rows rows) { backward(a, rows); }
-PHALANX_VECTORIZED void run(BackwardArguments<Bf16> a, Rows rows) { backward(a, rows); }
-
 }  // namespace
 
-LayerNorm layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                     double epsilon) {
-  const Rows rows = rows_of(x);
-  check(x.is_contiguous() && weight.numel() == rows.width && bias.numel() == rows.width,
-        "layer_norm: x must be [..., width], weight and bias [width]");
-  LayerNorm result{at::empty_like(x), at::empty({rows.count}, weight.options()),
-                   at::empty({rows.count}, weight.options())};
-  for_activation_type(x, [&]<class T>(T) {
-    run(ForwardArguments<T>{x.const_data_ptr<T>(), weight.const_data_ptr<Wide<T>>(),
-                            bias.const_data_ptr<Wide<T>>(), static_cast<Wide<T>>(epsilon),
-                            result.y.mutable_data_ptr<T>(), result.mean.mutable_data_ptr<Wide<T>>(),
-                            result.inverse_deviation.mutable_data_ptr<Wide<T>>()},
-        rows);
-  });
-  return result;
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const LayerNormForward<float>& a) {
+  forward(a);
 }
-
-LayerNormGradient layer_norm_backward(at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
-                                      const at::Tensor& bias, const at::Tensor& mean,
-                                      const at::Tensor& inverse_deviation,
-                                      const at::Tensor& residual) {
-  const Rows rows = rows_of(x);
-  check(dy.is_contiguous() && dy.numel() == x.numel(), "layer_norm: dy must have the shape of x");
-  LayerNormGradient result{at::empty_like(x), at::zeros_like(weight), at::zeros_like(weight)};
-  for_activation_type(x, [&]<class T>(T) {
-    run(BackwardArguments<T>{dy.mutable_data_ptr<T>(), x.const_data_ptr<T>(),
-                             residual.defined() ? residual.const_data_ptr<T>() : nullptr,
-                             weight.const_data_ptr<Wide<T>>(), bias.const_data_ptr<Wide<T>>(),
-                             mean.const_data_ptr<Wide<T>>(),
-                             inverse_deviation.const_data_ptr<Wide<T>>(),
-                             result.dx.mutable_data_ptr<T>(),
-                             result.dweight.mutable_data_ptr<Wide<T>>(),
-                             result.dbias.mutable_data_ptr<Wide<T>>()},
-        rows);
-  });
-  return result;
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const LayerNormForward<double>& a) {
+  forward(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const LayerNormForward<Bf16>& a) {
+  forward(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const LayerNormBackward<float>& a) {
+  backward(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const LayerNormBackward<double>& a) {
+  backward(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const LayerNormBackward<Bf16>& a) {
+  backward(a);
 }
 
 }  // namespace phalanx::kernels

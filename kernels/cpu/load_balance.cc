@@ -1,50 +1,57 @@
-#include "kernels/load_balance.h"
-
-#include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
-
 #include <algorithm>
 
-#include "kernels/cpu/dispatch.h"
+#include "kernels/device.h"
 
 namespace phalanx::kernels {
+namespace {
 
-at::Tensor expert_load(const at::Tensor& experts, const at::Tensor& like, SequenceRun run) {
-  const std::int64_t tokens = experts.size(0), chosen = experts.size(1), count = like.size(-1);
-  auto load = at::zeros({run.sequences, count}, like.options());
-  for_element_type(load, [&]<class T>(T) {
-    const auto* expert = experts.const_data_ptr<std::int64_t>();
-    T* loads = load.mutable_data_ptr<T>();
-    for (std::int64_t c = 0; c < tokens * chosen; ++c) {
-      const std::int64_t sequence = run.sequence(c / chosen);
-      check(sequence < run.sequences, "balance: a token beyond the sequences");
-      loads[sequence * count + expert[c]] += 1;
-    }
-  });
-  return load;
+template <class T>
+void count_load(const ExpertLoad<T>& a) {
+  for (std::int64_t c = 0; c < a.tokens * a.chosen; ++c)
+    a.load[a.run.sequence(c / a.chosen) * a.count + a.experts[c]] += 1;
 }
 
-double balance_loss(const at::Tensor& probabilities, const at::Tensor& load, SequenceRun run) {
-  const std::int64_t tokens = probabilities.size(0), count = probabilities.size(1);
-  double loss = 0;
-  for_element_type(probabilities, [&]<class T>(T) {
-    const T *p = probabilities.const_data_ptr<T>(), *loads = load.const_data_ptr<T>();
-    for (std::int64_t t = 0; t < tokens; ++t)
-      for (std::int64_t e = 0; e < count; ++e)
-        loss += double{p[t * count + e]} * double{loads[run.sequence(t) * count + e]};
-  });
-  return loss;
+template <class T>
+void loss_of_tokens(const BalanceLoss<T>& a) {
+  for (std::int64_t t = 0; t < a.tokens; ++t) {
+    const T* load = a.load + a.run.sequence(t) * a.count;
+    a.losses[t] = 0;
+    for (std::int64_t e = 0; e < a.count; ++e)
+      a.losses[t] += double{a.probabilities[t * a.count + e]} * double{load[e]};
+  }
 }
 
-at::Tensor load_of_tokens(const at::Tensor& load, std::int64_t tokens, SequenceRun run) {
-  const std::int64_t count = load.size(1);
-  auto of_tokens = at::empty({tokens, count}, load.options());
-  for_element_type(load, [&]<class T>(T) {
-    for (std::int64_t t = 0; t < tokens; ++t)
-      std::copy_n(load.const_data_ptr<T>() + run.sequence(t) * count, count,
-                  of_tokens.mutable_data_ptr<T>() + t * count);
-  });
-  return of_tokens;
+template <class T>
+void copy_load(const LoadOfTokens<T>& a) {
+  for (std::int64_t t = 0; t < a.tokens; ++t)
+    std::copy_n(a.load + a.run.sequence(t) * a.count, a.count, a.of_tokens + t * a.count);
+}
+
+}  // namespace
+
+template <>
+void perform<Cpu>(const ExpertLoad<float>& a) {
+  count_load(a);
+}
+template <>
+void perform<Cpu>(const ExpertLoad<double>& a) {
+  count_load(a);
+}
+template <>
+void perform<Cpu>(const BalanceLoss<float>& a) {
+  loss_of_tokens(a);
+}
+template <>
+void perform<Cpu>(const BalanceLoss<double>& a) {
+  loss_of_tokens(a);
+}
+template <>
+void perform<Cpu>(const LoadOfTokens<float>& a) {
+  copy_load(a);
+}
+template <>
+void perform<Cpu>(const LoadOfTokens<double>& a) {
+  copy_load(a);
 }
 
 }  // namespace phalanx::kernels

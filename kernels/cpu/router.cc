@@ -1,14 +1,8 @@
-#include "kernels/router.h"
-
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/zeros_like.h>
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
-#include "kernels/cpu/dispatch.h"
+#include "kernels/device.h"
 
 namespace phalanx::kernels {
 namespace {
@@ -54,56 +48,55 @@ void add_softmax_backward(const T* p, const T* dp, std::int64_t count, T* dlogit
   for (std::int64_t i = 0; i < count; ++i) dlogits[at(i)] += p[i] * (dp[i] - along);
 }
 
-}  // namespace
-
-Routing route(const at::Tensor& logits, const at::Tensor& bias, std::int64_t chosen,
-              ExpertWeights kind) {
-  const std::int64_t tokens = logits.size(0), count = logits.size(1);
-  check(logits.is_contiguous() && bias.numel() == count && 0 < chosen && chosen <= count,
-        "router: expected logits [tokens, experts], a bias for each, and enough experts");
-  Routing routing{at::empty_like(logits), at::empty({tokens, chosen}, at::kLong),
-                  at::empty({tokens, chosen}, logits.options())};
-  for_element_type(logits, [&]<class T>(T) {
-    const T *from = logits.const_data_ptr<T>(), *biases = bias.const_data_ptr<T>();
-    T* probabilities = routing.probabilities.mutable_data_ptr<T>();
-    T* weights = routing.weights.mutable_data_ptr<T>();
-    auto* experts = routing.experts.mutable_data_ptr<std::int64_t>();
-    std::vector<bool> taken(static_cast<std::size_t>(count));
-    for (std::int64_t t = 0; t < tokens; ++t, from += count, probabilities += count) {
-      softmax(from, count, probabilities);
-      choose(probabilities, biases, count, chosen, taken, experts + t * chosen);
-      weigh(probabilities, experts + t * chosen, chosen, kind, weights + t * chosen);
-    }
-  });
-  return routing;
+template <class T>
+void route_all(const Route<T>& a) {
+  std::vector<bool> taken(static_cast<std::size_t>(a.count));
+  for (std::int64_t t = 0; t < a.tokens; ++t) {
+    T *probabilities = a.probabilities + t * a.count, *weights = a.weights + t * a.chosen;
+    std::int64_t* experts = a.experts + t * a.chosen;
+    softmax(a.logits + t * a.count, a.count, probabilities);
+    choose(probabilities, a.bias, a.count, a.chosen, taken, experts);
+    weigh(probabilities, experts, a.chosen, a.kind, weights);
+  }
 }
 
-at::Tensor route_backward(const at::Tensor& dweights, const at::Tensor& dprobabilities,
-                          const Routing& routing, ExpertWeights kind) {
-  const std::int64_t tokens = routing.probabilities.size(0), count = routing.probabilities.size(1),
-                     chosen = routing.experts.size(1);
-  check(dweights.is_contiguous() && dweights.sizes() == routing.weights.sizes(),
-        "router: dweights must have the shape of the weights");
-  auto dlogits = at::zeros_like(routing.probabilities);
-  const bool penalized = dprobabilities.defined();
-  for_element_type(dweights, [&]<class T>(T) {
-    std::vector<T> dp(static_cast<std::size_t>(count));
-    for (std::int64_t t = 0; t < tokens; ++t) {
-      const auto* experts = routing.experts.const_data_ptr<std::int64_t>() + t * chosen;
-      const T* dw = dweights.const_data_ptr<T>() + t * chosen;
-      const T* p = routing.probabilities.const_data_ptr<T>() + t * count;
-      T* dl = dlogits.template mutable_data_ptr<T>() + t * count;
-      std::fill(dp.begin(), dp.end(), T(0));
-      if (penalized) std::copy_n(dprobabilities.const_data_ptr<T>() + t * count, count, dp.begin());
-      if (kind == ExpertWeights::kSoftmaxOfAll)
-        for (std::int64_t j = 0; j < chosen; ++j) dp[static_cast<std::size_t>(experts[j])] += dw[j];
-      else  // is a softmax over the chosen logits alone
-        add_softmax_backward(routing.weights.const_data_ptr<T>() + t * chosen, dw, chosen, dl,
-                             [&](std::int64_t j) { return experts[j]; });
-      add_softmax_backward(p, dp.data(), count, dl, [](std::int64_t e) { return e; });
-    }
-  });
-  return dlogits;
+template <class T>
+void route_all_backward(const RouteBackward<T>& a) {
+  std::vector<T> dp(static_cast<std::size_t>(a.count));
+  for (std::int64_t t = 0; t < a.tokens; ++t) {
+    const auto* experts = a.experts + t * a.chosen;
+    const T* dw = a.dweights + t * a.chosen;
+    T* dl = a.dlogits + t * a.count;
+    std::fill(dp.begin(), dp.end(), T(0));
+    if (a.dprobabilities != nullptr)
+      std::copy_n(a.dprobabilities + t * a.count, a.count, dp.begin());
+    if (a.kind == ExpertWeights::kSoftmaxOfAll)
+      for (std::int64_t j = 0; j < a.chosen; ++j) dp[static_cast<std::size_t>(experts[j])] += dw[j];
+    else  // is a softmax over the chosen logits alone
+      add_softmax_backward(a.weights + t * a.chosen, dw, a.chosen, dl,
+                           [&](std::int64_t j) { return experts[j]; });
+    add_softmax_backward(a.probabilities + t * a.count, dp.data(), a.count, dl,
+                         [](std::int64_t e) { return e; });
+  }
+}
+
+}  // namespace
+
+template <>
+void perform<Cpu>(const Route<float>& a) {
+  route_all(a);
+}
+template <>
+void perform<Cpu>(const Route<double>& a) {
+  route_all(a);
+}
+template <>
+void perform<Cpu>(const RouteBackward<float>& a) {
+  route_all_backward(a);
+}
+template <>
+void perform<Cpu>(const RouteBackward<double>& a) {
+  route_all_backward(a);
 }
 
 }  // namespace phalanx::kernels

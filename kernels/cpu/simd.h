@@ -1,35 +1,14 @@
 #pragma once
 
-#include <c10/core/ScalarType.h>
-#include <c10/util/BFloat16.h>
-
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
 
 #include "base/narrow_float.h"
+#include "kernels/operations/element.h"
 
 namespace phalanx::kernels {
-
-using Bf16 = c10::BFloat16;
-
-// The type in which values of type T are computed and summed: fp32 for bf16, else T itself.
-template <class T>
-struct WideType {
-  using Type = T;
-};
-template <>
-struct WideType<Bf16> {
-  using Type = float;
-};
-template <class T>
-using Wide = typename WideType<T>::Type;
-
-// The tensor type of what is computed and summed beside values of a tensor type.
-inline c10::ScalarType wide_type(c10::ScalarType type) {
-  return type == c10::ScalarType::BFloat16 ? c10::ScalarType::Float : type;
-}
 
 PHALANX_INLINE float wide(float x) { return x; }
 PHALANX_INLINE double wide(double x) { return x; }

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/operations/matrix.h"
+
 namespace phalanx::kernels {
 
 // A row-major matrix in someone else's memory; `stride` is the distance of its rows in elements.
@@ -18,8 +20,6 @@ struct Left {
   const T* data;
   std::int64_t row_stride, step;
 };
-
-enum class Into { kNew, kSum };  // c = a b, c += a b
 
 // A product of operands that are in the cache: a tile of c is kept in registers, nothing is packed.
 // a [rows, depth], b [depth, columns], c [rows, columns]; columns is a multiple of kPanelColumns.

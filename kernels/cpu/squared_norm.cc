@@ -1,9 +1,8 @@
-#include "kernels/squared_norm.h"
-
 #include <array>
 #include <cstddef>
 
 #include "kernels/cpu/simd.h"
+#include "kernels/device.h"
 
 namespace phalanx::kernels {
 namespace {
@@ -29,17 +28,15 @@ PHALANX_INLINE double sum_of_squares(const T* values, std::size_t count) {
   return lanes[0];
 }
 
-PHALANX_VECTORIZED double run(const float* values, std::size_t count) {
-  return sum_of_squares(values, count);
-}
-PHALANX_VECTORIZED double run(const double* values, std::size_t count) {
-  return sum_of_squares(values, count);
-}
-
 }  // namespace
 
-double squared_norm(std::span<const float> values) { return run(values.data(), values.size()); }
-
-double squared_norm(std::span<const double> values) { return run(values.data(), values.size()); }
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const SquaredNorm<float>& a) {
+  *a.norm = sum_of_squares(a.values, static_cast<std::size_t>(a.count));
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const SquaredNorm<double>& a) {
+  *a.norm = sum_of_squares(a.values, static_cast<std::size_t>(a.count));
+}
 
 }  // namespace phalanx::kernels

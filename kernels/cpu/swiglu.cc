@@ -1,16 +1,14 @@
-#include "kernels/swiglu.h"
-
-#include <ATen/ops/empty.h>
-
-#include "kernels/cpu/dispatch.h"
-#include "kernels/cpu/rows.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/device.h"
 
 namespace phalanx::kernels {
 namespace {
 
 template <class T>
-PHALANX_INLINE void forward(const T* gate, T* y, Rows rows) {
+PHALANX_INLINE void forward(SwigluForward<T> a) {
+  const Rows rows = a.rows;
+  const T* gate = a.gate_up;
+  T* y = a.y;
   for (std::int64_t row = 0; row < rows.count; ++row, gate += 2 * rows.width, y += rows.width) {
     const T* up = gate + rows.width;
 #pragma omp simd
@@ -22,7 +20,9 @@ PHALANX_INLINE void forward(const T* gate, T* y, Rows rows) {
 }
 
 template <class T>
-PHALANX_INLINE void backward(T* dy, T* gate, Rows rows) {
+PHALANX_INLINE void backward(SwigluBackward<T> a) {
+  const Rows rows = a.rows;
+  T *gate = a.gate_up, *dy = a.dy;
   for (std::int64_t row = 0; row < rows.count; ++row, gate += 2 * rows.width, dy += rows.width) {
     T* up = gate + rows.width;
 #pragma omp simd
@@ -36,51 +36,31 @@ PHALANX_INLINE void backward(T* dy, T* gate, Rows rows) {
   }
 }
 
-PHALANX_VECTORIZED void run(const float* gate_up, float* y, Rows rows) {
-  forward(gate_up, y, rows);
-}
-PHALANX_VECTORIZED void run(const double* gate_up, double* y, Rows rows) {
-  forward(gate_up, y, rows);
-}
-PHALANX_VECTORIZED void run(const Bf16* gate_up, Bf16* y, Rows rows) { forward(gate_up, y, rows); }
-PHALANX_VECTORIZED void run_backward(float* dy, float* gate_up, Rows rows) {
-  backward(dy, gate_up, rows);
-}
-PHALANX_VECTORIZED void run_backward(double* dy, double* gate_up, Rows rows) {
-  backward(dy, gate_up, rows);
-}
-PHALANX_VECTORIZED void run_backward(Bf16* dy, Bf16* gate_up, Rows rows) {
-  backward(dy, gate_up, rows);
-}
-
-// Of the result.
-Rows half_rows_of(const at::Tensor& gate_up) {
-  const std::int64_t width = gate_up.size(-1) / 2;
-  check(gate_up.is_contiguous() && gate_up.size(-1) % 2 == 0,
-        "swiglu: expected gate and up side by side, [..., 2 * width]");
-  return {gate_up.numel() / (2 * width), width};
-}
-
 }  // namespace
 
-at::Tensor swiglu(const at::Tensor& gate_up) {
-  const Rows rows = half_rows_of(gate_up);
-  auto shape = gate_up.sizes().vec();
-  shape.back() = rows.width;
-  auto y = at::empty(shape, gate_up.options());
-  for_activation_type(gate_up, [&]<class T>(T) {
-    run(gate_up.const_data_ptr<T>(), y.mutable_data_ptr<T>(), rows);
-  });
-  return y;
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const SwigluForward<float>& a) {
+  forward(a);
 }
-
-void swiglu_backward(at::Tensor& dy, at::Tensor& gate_up) {
-  const Rows rows = half_rows_of(gate_up);
-  check(dy.is_contiguous() && dy.numel() == rows.count * rows.width,
-        "swiglu: dy must have the shape of y");
-  for_activation_type(gate_up, [&]<class T>(T) {
-    run_backward(dy.mutable_data_ptr<T>(), gate_up.mutable_data_ptr<T>(), rows);
-  });
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const SwigluForward<double>& a) {
+  forward(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const SwigluForward<Bf16>& a) {
+  forward(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const SwigluBackward<float>& a) {
+  backward(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const SwigluBackward<double>& a) {
+  backward(a);
+}
+template <>
+PHALANX_VECTORIZED void perform<Cpu>(const SwigluBackward<Bf16>& a) {
+  backward(a);
 }
 
 }  // namespace phalanx::kernels

@@ -77,10 +77,15 @@ TEST_F(PlanCommand, RefusesALayoutThatCannotBeAndNamesTheNearest) {
               AllOf(HasSubstr("parallel.tensor 3"), HasSubstr("would fit")));
 }
 
-TEST_F(PlanCommand, RefusesExpertsRatherThanLeaveThemOut) {
-  EXPECT_THAT(error_of<RefusedError>({"plan", job_, "--model.preset=mixtral", "--model.experts=4",
-                                      "--model.experts_per_token=2"}),
-              HasSubstr("found mixtral"));
+TEST_F(PlanCommand, SaysWhatExpertsNeedWhenAllTokensCome) {
+  const std::vector<std::string> experts = {"plan", job_, "--model.preset=mixtral",
+                                            "--model.experts=4", "--model.experts_per_token=2"};
+  EXPECT_THAT(output_of(experts), HasSubstr("if all tokens come"));
+  auto json = experts;
+  json.push_back("--parallel.expert=2");
+  const auto rank = json_of(json)["ranks"][0];
+  EXPECT_GT(rank["bytes"]["activations_most"], rank["bytes"]["activations"]);
+  EXPECT_GT(rank["sent_bytes_per_step"]["expert_most"], rank["sent_bytes_per_step"]["expert"]);
 }
 
 TEST_F(PlanCommand, SaysNoMoreForManyRanksThanForFew) {

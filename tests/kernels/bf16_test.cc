@@ -96,7 +96,8 @@ TEST(Bf16, Embedding) {
 }
 
 // An even width of a head takes products of pairs where the processor has them, with tiles rounded
-// to bf16; an odd one takes those of fp32.
+// to bf16; an odd one takes those of fp32. On a GPU tiles are rounded for every width, which a
+// width of 1 shows most.
 TEST(Bf16, AttentionAndItsGradient) {
   for (const std::int64_t head_width : {1, 10, 33, 64})
     for (const std::int64_t length : {1, 131, 300}) {
@@ -113,8 +114,8 @@ TEST(Bf16, AttentionAndItsGradient) {
       attention_backward(fp32(dout), exact_q, exact_k, exact_v, expected, {4, 2});
       EXPECT_LE(relative_error(v, exact_v), 4e-3) << head_width << ' ' << length;
       if (length == 1) continue;  // no gradient reaches q and k
-      EXPECT_LE(relative_error(q, exact_q), 1e-2) << head_width << ' ' << length;
-      EXPECT_LE(relative_error(k, exact_k), 1e-2) << head_width << ' ' << length;
+      EXPECT_LE(relative_error(q, exact_q), 1.5e-2) << head_width << ' ' << length;
+      EXPECT_LE(relative_error(k, exact_k), 1.5e-2) << head_width << ' ' << length;
     }
 }
 

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "kernels/cpu/gemm/matrix.h"
+#include "kernels/operations/matrix.h"
 
 namespace phalanx::kernels {
 

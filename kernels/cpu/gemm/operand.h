@@ -2,7 +2,7 @@
 
 #include <type_traits>
 
-#include "kernels/cpu/gemm/matrix.h"
+#include "kernels/operations/matrix.h"
 #include "kernels/cpu/gemm/micro_kernel.h"
 
 namespace phalanx::kernels {

@@ -4,7 +4,7 @@
 #include <new>
 
 #include "kernels/cpu/gemm/blocking.h"
-#include "kernels/cpu/gemm/matrix.h"
+#include "kernels/operations/matrix.h"
 #include "kernels/cpu/gemm/micro_kernel.h"
 
 namespace phalanx::kernels {

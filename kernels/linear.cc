@@ -2,10 +2,8 @@
 
 #include <ATen/ops/empty.h>
 
-#include "kernels/cpu/dispatch.h"
-#include "kernels/cpu/gemm/gemm.h"
-#include "kernels/cpu/rows.h"
-#include "kernels/cpu/simd.h"
+#include "kernels/device.h"
+#include "kernels/element_type.h"
 
 namespace phalanx::kernels {
 namespace {
@@ -25,16 +23,20 @@ void check_same_type(const at::Tensor& a, const at::Tensor& b) {
   check(a.scalar_type() == b.scalar_type(), "linear: operands must be of one type");
 }
 
-// y = x weight^T + beta * y
-void product(const at::Tensor& x, const at::Tensor& weight, int beta, at::Tensor& y) {
+// y = x weight^T, or y += it
+void product(const at::Tensor& x, const at::Tensor& weight, Into into, at::Tensor& y) {
   const std::int64_t outputs = weight.size(0), inputs = weight.size(1);
   check_operands(x, weight, inputs);
   check_same_type(x, weight);
   for_activation_type(x, [&]<class T>(T) {
-    gemm(rows_of(x).count, outputs, inputs, Wide<T>(1),
-         Matrix<const T>{x.const_data_ptr<T>(), inputs},
-         Matrix<const T>{weight.const_data_ptr<T>(), inputs, Transpose::kYes},
-         static_cast<Wide<T>>(beta), Matrix<T>{y.mutable_data_ptr<T>(), outputs});
+    perform_on(x.device().type(),
+               Product<T, T>{rows_of(x).count,
+                             outputs,
+                             inputs,
+                             {x.const_data_ptr<T>(), inputs},
+                             {weight.const_data_ptr<T>(), inputs, Transpose::kYes},
+                             into,
+                             {y.mutable_data_ptr<T>(), outputs}});
   });
 }
 
@@ -42,18 +44,18 @@ void product(const at::Tensor& x, const at::Tensor& weight, int beta, at::Tensor
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight) {
   auto y = empty_rows(x, weight.size(0));
-  product(x, weight, 0, y);
+  product(x, weight, Into::kNew, y);
   return y;
 }
 
 void linear_into(const at::Tensor& x, const at::Tensor& weight, at::Tensor y) {
   check_operands(y, weight, weight.size(0));
-  product(x, weight, 0, y);
+  product(x, weight, Into::kNew, y);
 }
 
 at::Tensor linear_plus(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& residual) {
   auto y = residual.clone();
-  product(x, weight, 1, y);
+  product(x, weight, Into::kSum, y);
   return y;
 }
 
@@ -70,10 +72,13 @@ void linear_backward_input_into(const at::Tensor& dy, const at::Tensor& weight, 
         "linear: operands must fit columns of a weight [outputs, inputs]");
   check_same_type(dy, weight);
   for_activation_type(dy, [&]<class T>(T) {
-    gemm(rows_of(dy).count, inputs, outputs, Wide<T>(1),
-         Matrix<const T>{dy.const_data_ptr<T>(), outputs},
-         Matrix<const T>{weight.const_data_ptr<T>(), weight.stride(0)}, Wide<T>(0),
-         Matrix<T>{dx.mutable_data_ptr<T>(), inputs});
+    perform_on(dy.device().type(), Product<T, T>{rows_of(dy).count,
+                                                 inputs,
+                                                 outputs,
+                                                 {dy.const_data_ptr<T>(), outputs},
+                                                 {weight.const_data_ptr<T>(), weight.stride(0)},
+                                                 Into::kNew,
+                                                 {dx.mutable_data_ptr<T>(), inputs}});
   });
 }
 
@@ -83,10 +88,14 @@ void add_linear_backward_weight(const at::Tensor& dy, const at::Tensor& x, at::T
   check_operands(x, dweight, inputs);
   check_same_type(dy, x);
   for_activation_type(dy, [&]<class T>(T) {
-    gemm(outputs, inputs, rows_of(x).count, Wide<T>(1),
-         Matrix<const T>{dy.const_data_ptr<T>(), outputs, Transpose::kYes},
-         Matrix<const T>{x.const_data_ptr<T>(), inputs}, Wide<T>(1),
-         Matrix<Wide<T>>{dweight.mutable_data_ptr<Wide<T>>(), inputs});
+    perform_on(dy.device().type(),
+               Product<T, Wide<T>>{outputs,
+                                   inputs,
+                                   rows_of(x).count,
+                                   {dy.const_data_ptr<T>(), outputs, Transpose::kYes},
+                                   {x.const_data_ptr<T>(), inputs},
+                                   Into::kSum,
+                                   {dweight.mutable_data_ptr<Wide<T>>(), inputs}});
   });
 }
 

@@ -5,6 +5,7 @@
 namespace phalanx::kernels {
 
 enum class Transpose { kNo, kYes };
+enum class Into { kNew, kSum };  // a result replaces what is there, or is added to it
 
 // A row-major matrix, or its transpose, in someone else's memory; `stride` is the distance of its
 // rows in elements.
