@@ -20,9 +20,8 @@ at::Tensor JoinedLinear::forward(const at::Tensor& x) const {
   for (const auto& run : runs_) parts.push_back(axis_.empty_of_all(x, run.value.size(0)));
   axis_.gather(x, [&](const at::Tensor& tokens, std::int64_t first) {
     for (std::size_t i = 0; i < runs_.size(); ++i)
-      kernels::linear_into(
-          tokens, runs_[i].value,
-          parts[i].view({-1, parts[i].size(-1)}).narrow(0, first, tokens.size(0)));
+      kernels::linear_into(tokens, runs_[i].value,
+                           parts[i].view({-1, parts[i].size(-1)}).narrow(0, first, tokens.size(0)));
   });
   return parts.size() == 1 ? parts.front() : at::cat(parts, -1);
 }
@@ -33,12 +32,13 @@ at::Tensor JoinedLinear::backward_input(const at::Tensor& dy) const {
   const auto of_run = [&](std::size_t i, std::int64_t first, std::int64_t count) {
     return kernels::linear_backward_input(dy_of_run[i], runs_[i].value.narrow(1, first, count));
   };
-  return axis_.reduce_scatter(
-      runs_.front().value.size(1), [&](std::int64_t first, std::int64_t count) {
-        auto dx = of_run(0, first, count);
-        for (std::size_t i = 1; i < runs_.size(); ++i) dx.add_(of_run(i, first, count));
-        return dx;
-      });
+  return axis_.reduce_scatter(runs_.front().value.size(1),
+                              [&](std::int64_t first, std::int64_t count) {
+                                auto dx = of_run(0, first, count);
+                                for (std::size_t i = 1; i < runs_.size(); ++i)
+                                  dx.add_(of_run(i, first, count));
+                                return dx;
+                              });
 }
 
 void JoinedLinear::backward_weight(const at::Tensor& dy, const at::Tensor& x_of_all) const {

@@ -227,7 +227,7 @@ class ScheduleExecutor::Run {
   int rank_ = 0;
   bool keeps_ = false;  // a backward pass follows
   double loss_ = 0;
-  std::size_t receives_started_ = 0;  // of the operations before this one
+  std::size_t receives_started_ = 0;                 // of the operations before this one
   std::map<std::pair<int, int>, Passage> passages_;  // by micro-batch and chunk
   std::map<int, std::deque<Sent>> sent_;             // by receiver, oldest first
 };

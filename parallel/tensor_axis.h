@@ -37,10 +37,10 @@ class ComingTokens {
 // and gives every rank a part of the sum for all tokens; what surrounds them is done for own tokens
 // alone. With one rank nothing is copied and nothing moves.
 //
-// Gathers and sums move while products run: what of a product needs no other rank is done first, and
-// sums leave block by block (Wang et al. 2023, "Overlap Communication with Dependent Computation via
-// Decomposition in Large Deep Learning Models"). An element's sums have one order whatever the
-// blocks.
+// Gathers and sums move while products run: what of a product needs no other rank is done first,
+// and sums leave block by block (Wang et al. 2023, "Overlap Communication with Dependent
+// Computation via Decomposition in Large Deep Learning Models"). An element's sums have one order
+// whatever the blocks.
 //
 // "own tokens" are [1, tokens / ranks, width], "all tokens" [sequences, length, width]; with one
 // rank both are the latter. Collectives: all ranks of the axis call the same in the same order.
@@ -55,8 +55,8 @@ class TensorAxis {
   int rank() const { return alone() ? 0 : group_->rank(); }
   comm::Group& group() const { return *group_; }
 
-  // Own tokens of every rank: all tokens. start_gather() does not wait; nobody writes to `own` until
-  // all have come.
+  // Own tokens of every rank: all tokens. start_gather() does not wait; nobody writes to `own`
+  // until all have come.
   at::Tensor gather(const at::Tensor& own) const { return start_gather(own).wait(); }
   ComingTokens start_gather(const at::Tensor& own) const;
   // Does with all tokens, [tokens, width], what can be done with any run of them, `first` being the

@@ -54,8 +54,8 @@ struct GroupBlock {
 // posted phase p has done all that comes before.
 class Meeting {
  public:
-  // Bytes of a staging buffer; each member has two for inputs and two for results. On one node it is
-  // to stay in a cache; between nodes each has a fixed cost in time, that of a few wake-ups.
+  // Bytes of a staging buffer; each member has two for inputs and two for results. On one node it
+  // is to stay in a cache; between nodes each has a fixed cost in time, that of a few wake-ups.
   static constexpr std::size_t kStaging = 256 << 10, kStagingBetweenNodes = 512 << 10;
 
   // `members`: their generation ranks; `self`: our place among them; `staging`: bytes of a buffer.
@@ -74,7 +74,7 @@ class Meeting {
   GroupBlock::Slot& slot(int member, std::uint64_t sequence) const;
 
   std::size_t staging_bytes() const { return staging_; }  // of a buffer
-  void ensure_staging();                                   // ours; throws SystemError
+  void ensure_staging();                                  // ours; throws SystemError
   std::byte* staged_input(int member, std::size_t chunk) const;
   std::byte* staged_result(int member, std::size_t chunk) const;
 

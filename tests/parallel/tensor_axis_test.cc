@@ -51,8 +51,7 @@ TEST_P(TensorAxisOf, GivesOwnTokensToUseFirstThenAllOthersOnce) {
         EXPECT_EQ(tokens.size(0), own.size(1));
       }
       EXPECT_TRUE(test::same_bits(tokens, rows.narrow(0, first, tokens.size(0)).contiguous()));
-      for (std::int64_t i = 0; i < tokens.size(0); ++i)
-        ++used[static_cast<std::size_t>(first + i)];
+      for (std::int64_t i = 0; i < tokens.size(0); ++i) ++used[static_cast<std::size_t>(first + i)];
     });
     EXPECT_EQ(first_used, group.rank() * own.size(1));
     EXPECT_EQ(used, std::vector<std::int64_t>(used.size(), 1));
@@ -81,15 +80,15 @@ TEST_P(TensorAxisOf, SumsInBlocksWithTheBitsOfASumAtOnce) {
     on_axis(GetParam(), [&](const TensorAxis& axis, comm::Group& group) {
       const auto x = test::numbers({kSequences, kLength, kPart}, 30 + group.rank(), type);
       const auto row = test::numbers({kWidth, kPart}, 40 + group.rank(), type);
-      const auto residual = own_tokens(test::numbers({kSequences, kLength, kWidth}, 2, type), group);
-      EXPECT_TRUE(test::same_bits(
-          axis.row_linear_plus(x, row, residual),
-          summed_at_once(group, kernels::linear(x, row)).add_(residual)));
+      const auto residual =
+          own_tokens(test::numbers({kSequences, kLength, kWidth}, 2, type), group);
+      EXPECT_TRUE(test::same_bits(axis.row_linear_plus(x, row, residual),
+                                  summed_at_once(group, kernels::linear(x, row)).add_(residual)));
 
       const auto column = test::numbers({kPart, kWidth}, 50 + group.rank(), type);
-      EXPECT_TRUE(test::same_bits(
-          axis.column_backward_input(x, column),
-          summed_at_once(group, kernels::linear_backward_input(x, column))));
+      EXPECT_TRUE(
+          test::same_bits(axis.column_backward_input(x, column),
+                          summed_at_once(group, kernels::linear_backward_input(x, column))));
     });
 }
 
