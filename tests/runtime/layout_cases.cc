@@ -59,15 +59,14 @@ bool does_something(const LayoutCase& layout) {
                    context = index_of("context"), exchange = index_of("exchange"),
                    data = index_of("data"), zero = index_of("zero"), preset = index_of("preset"),
                    kv_heads = index_of("kv_heads"), recompute = index_of("recompute"),
-                   gather = index_of("gather"), expert = index_of("expert"),
-                   chunk = index_of("chunk"), balance = index_of("balance"),
-                   llama = index_of("preset", "llama"), gpt2 = index_of("preset", "gpt2");
+                   expert = index_of("expert"), chunk = index_of("chunk"),
+                   balance = index_of("balance"), llama = index_of("preset", "llama"),
+                   gpt2 = index_of("preset", "gpt2");
   const auto value = [&](int feature) { return layout.values[static_cast<std::size_t>(feature)]; };
   if (contradicts(value(pipeline), value(schedule)) || contradicts(value(context), value(exchange)))
     return false;
   if (value(pipeline) == 0 && value(recompute) == 3) return false;  // one stage is not mixed
   if (value(zero) > 0 && value(data) == 0 && value(context) == 0) return false;
-  if (value(gather) > 0 && value(zero) != 3) return false;
   if (value(chunk) > 0 && value(expert) == 0) return false;
   const bool dense = value(preset) == llama || value(preset) == gpt2;
   if (dense && (value(expert) > 0 || value(chunk) > 0 || value(balance) > 0)) return false;

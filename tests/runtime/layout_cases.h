@@ -23,7 +23,7 @@ struct Feature {
 // constraint refuses whatever value is added to it alone.
 const std::vector<Feature>& features();
 
-inline constexpr int kFeatures = 18;
+inline constexpr int kFeatures = 17;
 
 // A value of each feature, -1 where it is open.
 struct LayoutCase {

@@ -58,10 +58,7 @@ const std::vector<std::string> kNever{"tensor 4, exchange ulysses",
                                       "preset llama, balance bias",
                                       "preset gpt2, balance loss",
                                       "preset gpt2, balance bias",
-                                      "expert 1, chunk 5",
-                                      "zero 0, gather step",
-                                      "zero 1, gather step",
-                                      "zero 2, gather step"};
+                                      "expert 1, chunk 5"};
 // As many ranks as 8 are not.
 const std::vector<std::string> kTooMany{
     "data 3, tensor 4",    "data 3, pipeline 3",    "data 3, context 3",  "tensor 4, pipeline 3",

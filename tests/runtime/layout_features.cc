@@ -30,8 +30,15 @@ Value exchange(const char* name) {
   return {name, [=](config::Job& job) { job.parallel.context_attention = name; }};
 }
 
-Value gather(const char* name) {
-  return {name, [=](config::Job& job) { job.parallel.zero_gather = name; }};
+// The last holds what it has gathered for the step.
+std::vector<Value> zero_stages() {
+  auto stages =
+      numbers({0, 1, 2, 3}, [](config::Job& job) -> auto& { return job.parallel.zero_stage; });
+  stages.push_back({"3 for the step", [](config::Job& job) {
+                      job.parallel.zero_stage = 3;
+                      job.parallel.zero_gather = "step";
+                    }});
+  return stages;
 }
 
 Value recompute(const char* name) {
@@ -89,8 +96,7 @@ const std::vector<Feature>& features() {
         schedule("zb_h1", 1), schedule("zb_v", 2), schedule("dualpipe_v", 2)}},
       {"context", numbers({1, 2, 3}, [](Job& job) -> auto& { return job.parallel.context; })},
       {"exchange", {none(), exchange("ring"), exchange("ulysses")}},
-      {"zero", numbers({0, 1, 2, 3}, [](Job& job) -> auto& { return job.parallel.zero_stage; })},
-      {"gather", {gather("run"), gather("step")}},
+      {"zero", zero_stages()},
       {"recompute",
        {recompute("none"), recompute("selective"), recompute("full"), mixed_recompute()}},
       {"preset",
