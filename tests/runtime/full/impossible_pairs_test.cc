@@ -10,7 +10,7 @@ namespace phalanx::runtime {
 namespace {
 
 // No constraint looks at them.
-const std::set<std::string> kFree{"recompute", "mask", "vocabulary", "batch"};
+const std::set<std::string> kFree{"mask", "vocabulary", "batch"};
 
 // Calls `body` with every case, possible or not, the free features at their first value.
 void for_each_case(LayoutCase& layout, std::size_t feature,
