@@ -13,14 +13,13 @@
 namespace phalanx::comm {
 namespace {
 
-struct BFloat16 {
-  std::uint16_t bits;
-};
+// A type of its own, and a scalar: of a struct that goes to two places no loop is vectorised.
+enum class BFloat16 : std::uint16_t {};
 
 template <class T>
 PHALANX_INLINE auto wide(T x) {
   if constexpr (std::is_same_v<T, BFloat16>)
-    return float_of_bf16(x.bits);
+    return float_of_bf16(static_cast<std::uint16_t>(x));
   else
     return x;
 }
@@ -28,7 +27,7 @@ PHALANX_INLINE auto wide(T x) {
 template <class T, class Wide>
 PHALANX_INLINE T rounded(Wide x) {
   if constexpr (std::is_same_v<T, BFloat16>)
-    return {static_cast<std::uint16_t>(bf16_bits(x))};
+    return static_cast<BFloat16>(bf16_bits(x));
   else
     return x;
 }
