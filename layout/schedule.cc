@@ -17,6 +17,12 @@ bool uses_parameters(OperationKind kind) {
   return is_compute(kind) && kind != OperationKind::kBackwardWeight;
 }
 
+std::size_t next_pass(const std::vector<Operation>& operations, std::size_t here) {
+  std::size_t next = here + 1;
+  while (next < operations.size() && !is_compute(operations[next].kind)) ++next;
+  return next;
+}
+
 bool is_send(OperationKind kind) {
   return kind == OperationKind::kSendActivation || kind == OperationKind::kSendGradient;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -32,12 +33,16 @@ struct Operation {
 
   bool operator==(const Operation&) const = default;
 };
-bool is_compute(OperationKind kind);   // forward, the three backwards and recompute
-bool is_backward(OperationKind kind);  // the three backwards
+bool is_compute(OperationKind kind);       // forward, the three backwards and recompute
+bool is_backward(OperationKind kind);      // the three backwards
 bool uses_parameters(OperationKind kind);  // a pass, but the gradients of weights: they need none
 bool is_send(OperationKind kind);
 bool is_receive(OperationKind kind);
 const char* name(OperationKind kind);
+// The first pass behind operation `here` of a rank's list, or its end. What is received up to there
+// is started before pass `here`, so that it can arrive while that one computes
+// (parallel/schedule_executor.h).
+std::size_t next_pass(const std::vector<Operation>& operations, std::size_t here);
 std::string text(const Operation& operation);  // "forward of micro-batch 3, chunk 1"
 
 // Which stage a chunk is, stages counted over the whole model.

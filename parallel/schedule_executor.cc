@@ -119,12 +119,10 @@ class ScheduleExecutor::Run {
     }
   }
 
-  // Of all messages up to the pass behind pass `here`, so that what that one needs can arrive while
-  // this one computes.
   void start_receives(const std::vector<Operation>& operations, std::size_t here) {
-    for (; receives_started_ < operations.size(); ++receives_started_) {
+    for (const auto end = layout::next_pass(operations, here); receives_started_ < end;
+         ++receives_started_) {
       const auto& operation = operations[receives_started_];
-      if (receives_started_ > here && layout::is_compute(operation.kind)) return;
       if (!layout::is_receive(operation.kind)) continue;
       auto& at = passage(operation);
       if (operation.kind == OperationKind::kReceiveActivation)

@@ -87,13 +87,10 @@ class Walk {
   std::int64_t output_of(int stage) const { return is_last(stage) ? flow_.logits : flow_.boundary; }
 
   void note(std::int64_t beside) { peak_ = std::max(peak_, held_ + beside); }
-  // There is room for what pass `here` and the pass behind it need, so that it can come meanwhile.
   void start_receives(const std::vector<Operation>& operations, std::size_t here) {
-    for (; receives_started_ < operations.size(); ++receives_started_) {
-      const auto kind = operations[receives_started_].kind;
-      if (receives_started_ > here && layout::is_compute(kind)) return;
-      if (layout::is_receive(kind)) held_ += flow_.boundary;
-    }
+    for (const auto end = layout::next_pass(operations, here); receives_started_ < end;
+         ++receives_started_)
+      if (layout::is_receive(operations[receives_started_].kind)) held_ += flow_.boundary;
   }
 
   // Forward; the blocks count the input, of which the first keeps what there is to keep.

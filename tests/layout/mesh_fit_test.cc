@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "layout/layout_error.h"
+#include "tests/layout/llama_8b.h"
 
 namespace phalanx::layout {
 namespace {
@@ -16,18 +17,6 @@ config::Parallel axes(std::int64_t tensor, std::int64_t pipeline, std::int64_t c
   parallel.pipeline = pipeline;
   parallel.context = context;
   return parallel;
-}
-
-config::Model llama_8b() {
-  config::Model model;
-  model.layers = 32;
-  model.width = 4096;
-  model.heads = 32;
-  model.kv_heads = 8;
-  model.ffn_width = 14336;
-  model.sequence_length = 8192;
-  model.vocab_size = 128256;
-  return model;
 }
 
 // The error that `function` throws: what it says and its help, on two lines.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tests/layout/llama_8b.h"
+
 namespace phalanx::layout {
 namespace {
 
@@ -70,15 +72,7 @@ TEST(TensorSpecs, OfExpertsStandInThePlaceOfTheDenseFeedForward) {
 
 // The published size of Llama 3 8B: 8,030,261,248 parameters.
 TEST(TensorSpec, CountsTheParametersOfLlama3As8Billion) {
-  config::Model model;
-  model.layers = 32;
-  model.width = 4096;
-  model.heads = 32;
-  model.kv_heads = 8;
-  model.ffn_width = 14336;
-  model.sequence_length = 8192;
-  model.vocab_size = 128256;
-  EXPECT_EQ(parameter_count(tensor_specs(model)), 8030261248);
+  EXPECT_EQ(parameter_count(tensor_specs(llama_8b())), 8030261248);
 }
 
 }  // namespace
