@@ -37,6 +37,8 @@ constexpr std::array kBackends{
 
 }  // namespace
 
+const char* device_name(Device device) { return device == Device::kCpu ? "cpu" : "cuda"; }
+
 std::span<const Backend> backends() { return kBackends; }
 
 const Backend& find_backend(std::string_view name, std::span<const std::filesystem::path> folders) {

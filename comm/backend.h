@@ -14,6 +14,7 @@
 namespace phalanx::comm {
 
 enum class Device { kCpu, kCuda };
+const char* device_name(Device device);  // as launch.device in a job
 
 // A worker's door to a backend: opened once per process, kept across generations.
 class Endpoint {
@@ -57,6 +58,9 @@ struct Backend {
   // `host`: IPv4 address of this process's node. Throws SystemError.
   std::unique_ptr<Endpoint> (*open)(const std::string& host);
 
+  bool computes_on(std::string_view device) const {
+    return std::ranges::find(devices, device, device_name) != devices.end();
+  }
   bool has(Operation operation) const {
     return std::find(operations.begin(), operations.end(), operation) != operations.end();
   }

@@ -1,10 +1,8 @@
 #pragma once
 
-#include <c10/core/DeviceType.h>
-#include <c10/util/BFloat16.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <span>
 
 namespace phalanx::kernels {
 
@@ -19,15 +17,10 @@ struct AdamWStep {
 };
 
 // Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2, as torch.optim.AdamW
-// computes it), in one pass over spans of equal length in flat memory; `first` and `second` are the
-// moments. Elements do not depend on each other: any cut of the spans gives the same bits.
-// `rounded`, unless it is empty, gets the new parameters in bf16.
-// All is memory of `device`.
-void adamw(std::span<float> parameters, std::span<const float> gradients, std::span<float> first,
-           std::span<float> second, const AdamWStep& step, std::span<c10::BFloat16> rounded = {},
-           c10::DeviceType device = c10::DeviceType::CPU);
-void adamw(std::span<double> parameters, std::span<const double> gradients, std::span<double> first,
-           std::span<double> second, const AdamWStep& step,
-           c10::DeviceType device = c10::DeviceType::CPU);
+// computes it), in one pass over contiguous fp32 or fp64 tensors of one length; `first` and
+// `second` are the moments. Elements do not depend on each other: any cut of the tensors gives the
+// same bits. `rounded`, unless it is undefined, gets the new parameters in bf16.
+void adamw(const at::Tensor& parameters, const at::Tensor& gradients, const at::Tensor& first,
+           const at::Tensor& second, const AdamWStep& step, const at::Tensor& rounded = {});
 
 }  // namespace phalanx::kernels

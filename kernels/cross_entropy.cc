@@ -9,16 +9,16 @@ namespace phalanx::kernels {
 namespace {
 
 // Of as many values as there are losses, on the device of these.
-double total(const at::Tensor& losses) {
+at::Tensor total(const at::Tensor& losses) {
   auto sum = at::empty({1}, losses.options());
   perform_on(losses.device().type(), Total{losses.const_data_ptr<double>(), losses.numel(),
                                            sum.mutable_data_ptr<double>()});
-  return sum.item<double>();
+  return sum;
 }
 
 }  // namespace
 
-double cross_entropy(at::Tensor& logits, const at::Tensor& targets) {
+at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets) {
   const auto [tokens, words] = rows_of(logits);
   check(logits.is_contiguous() && targets.is_contiguous() && targets.numel() == tokens &&
             targets.scalar_type() == at::kLong,
@@ -57,8 +57,9 @@ at::Tensor exponential_sums(const at::Tensor& logits, const at::Tensor& targets,
   return sums;
 }
 
-double cross_entropy_of_part(at::Tensor& logits, const at::Tensor& targets, std::int64_t first_word,
-                             const at::Tensor& largest, const at::Tensor& sums) {
+at::Tensor cross_entropy_of_part(at::Tensor& logits, const at::Tensor& targets,
+                                 std::int64_t first_word, const at::Tensor& largest,
+                                 const at::Tensor& sums) {
   const auto [tokens, words] = rows_of(logits);
   auto losses = at::empty({tokens}, logits.options().dtype(at::kDouble));
   for_activation_type(logits, [&, tokens = tokens, words = words]<class T>(T) {

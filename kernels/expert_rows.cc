@@ -38,17 +38,13 @@ ExpertOrder order_by_expert(const at::Tensor& experts, std::int64_t count) {
         "expert rows: expected int64 [tokens, chosen]");
   const std::int64_t choices = experts.numel();
   ExpertOrder order{at::empty({choices}, experts.options()),
-                    at::empty({choices}, experts.options()),
-                    experts.size(1),
-                    {}};
-  auto rows = at::empty({count}, experts.options());
+                    at::empty({choices}, experts.options()), at::empty({count}, experts.options()),
+                    experts.size(1)};
   perform_on(experts.device().type(),
              OrderByExpert{indices(experts), choices, count,
                            order.choice_of_row.mutable_data_ptr<std::int64_t>(),
                            order.row_of_choice.mutable_data_ptr<std::int64_t>(),
-                           rows.mutable_data_ptr<std::int64_t>()});
-  rows = rows.cpu();
-  order.rows.assign(indices(rows), indices(rows) + count);
+                           order.rows_of_expert.mutable_data_ptr<std::int64_t>()});
   return order;
 }
 

@@ -3,17 +3,16 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <vector>
 
 namespace phalanx::kernels {
 
 // The choices of tokens put in order, one row for each: by expert, among the rows of an expert by
 // token (stable, so that sums over an expert's rows have one order).
 struct ExpertOrder {
-  at::Tensor choice_of_row;        // int64 [rows]: token * chosen + place
-  at::Tensor row_of_choice;        // int64 [tokens * chosen], the inverse
-  std::int64_t chosen = 0;         // experts of a token
-  std::vector<std::int64_t> rows;  // of each expert; they follow one another
+  at::Tensor choice_of_row;   // int64 [rows]: token * chosen + place
+  at::Tensor row_of_choice;   // int64 [tokens * chosen], the inverse
+  at::Tensor rows_of_expert;  // int64 [experts]; they follow one another
+  std::int64_t chosen = 0;    // experts of a token
 
   std::int64_t count() const { return choice_of_row.numel(); }
 };

@@ -21,7 +21,7 @@ at::Tensor expert_load(const at::Tensor& experts, const at::Tensor& like, Sequen
   return load;
 }
 
-double balance_loss(const at::Tensor& probabilities, const at::Tensor& load, SequenceRun run) {
+at::Tensor balance_loss(const at::Tensor& probabilities, const at::Tensor& load, SequenceRun run) {
   const std::int64_t tokens = probabilities.size(0);
   const auto sums = probabilities.options().dtype(at::kDouble);
   auto losses = at::empty({tokens}, sums), loss = at::empty({1}, sums);
@@ -33,7 +33,7 @@ double balance_loss(const at::Tensor& probabilities, const at::Tensor& load, Seq
   });
   perform_on(losses.device().type(),
              Total{losses.const_data_ptr<double>(), tokens, loss.mutable_data_ptr<double>()});
-  return loss.item<double>();
+  return loss;
 }
 
 at::Tensor load_of_tokens(const at::Tensor& load, std::int64_t tokens, SequenceRun run) {

@@ -12,7 +12,7 @@ namespace phalanx::kernels {
 // theta^(-2i / head_width).
 
 // The cosines and sines of the positions: [positions, head_width], cosines in the first half of a
-// row, sines in the second. Angles are computed in fp64. head_width is even.
+// row, sines in the second. Angles are computed in fp64. head_width is even. In the host's memory.
 at::Tensor rope_table(std::span<const std::int64_t> positions, std::int64_t head_width,
                       double theta, at::ScalarType type);
 // Of `length` positions from `first_position` on.

@@ -3,25 +3,18 @@
 #include <ATen/ops/empty.h>
 
 #include "kernels/device.h"
+#include "kernels/element_type.h"
 
 namespace phalanx::kernels {
-namespace {
 
-template <class T>
-double norm_of(std::span<const T> values, c10::DeviceType device) {
-  auto norm = at::empty({1}, at::TensorOptions(at::kDouble).device(device));
-  perform_on(device, SquaredNorm<T>{values.data(), static_cast<std::int64_t>(values.size()),
-                                    norm.mutable_data_ptr<double>()});
-  return norm.item<double>();
-}
-
-}  // namespace
-
-double squared_norm(std::span<const float> values, c10::DeviceType device) {
-  return norm_of(values, device);
-}
-double squared_norm(std::span<const double> values, c10::DeviceType device) {
-  return norm_of(values, device);
+at::Tensor squared_norm(const at::Tensor& values) {
+  check(values.is_contiguous(), "squared_norm: expected contiguous values");
+  auto norm = at::empty({1}, values.options().dtype(at::kDouble));
+  for_element_type(values, [&]<class T>(T) {
+    perform_on(values.device().type(), SquaredNorm<T>{values.const_data_ptr<T>(), values.numel(),
+                                                      norm.mutable_data_ptr<double>()});
+  });
+  return norm;
 }
 
 }  // namespace phalanx::kernels

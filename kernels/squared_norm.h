@@ -1,14 +1,12 @@
 #pragma once
 
-#include <c10/core/DeviceType.h>
-
-#include <span>
+#include <ATen/core/Tensor.h>
 
 namespace phalanx::kernels {
 
-// The sum of squares, accumulated in fp64 in one fixed order whatever the processor: the same span
-// gives the same bits. They are memory of `device`.
-double squared_norm(std::span<const float> values, c10::DeviceType device = c10::DeviceType::CPU);
-double squared_norm(std::span<const double> values, c10::DeviceType device = c10::DeviceType::CPU);
+// The sum of squares of contiguous fp32 or fp64 values, one fp64 number [1] on their device,
+// accumulated in fp64 in one fixed order whatever the processor: the same values give the same
+// bits.
+at::Tensor squared_norm(const at::Tensor& values);
 
 }  // namespace phalanx::kernels

@@ -18,11 +18,11 @@ SavedElements router(const config::Model& model, const MicroBatchShape& shape) {
   return {0, tokens * experts + choices + (shape.sequences + 1) * experts, choices + 1};
 }
 
-// How many rows come from each rank, by chunk and expert.
-SavedElements arrivals(const config::Model& model, const MicroBatchShape& shape) {
+// How many rows leave and arrive, by chunk, rank and expert.
+SavedElements row_counts(const config::Model& model, const MicroBatchShape& shape) {
   const auto chunks =
       shape.expert_ranks == 1 ? 1 : expert_chunks(shape.own_tokens(), shape.expert_chunk_tokens);
-  return {0, 0, chunks * model.experts};
+  return {0, 0, 2 * chunks * model.experts};
 }
 
 // The expert of all tokens, which tensor ranks do not divide.
@@ -59,7 +59,7 @@ std::int64_t most_expert_rows(const config::Model& model, const MicroBatchShape&
 BlockMemory expert_memory(const config::Model& model, const MicroBatchShape& shape) {
   const auto values = shape.own_tokens() * model.width;
   const auto always =
-      SavedElements{values, shape.own_tokens()} + router(model, shape) + arrivals(model, shape);
+      SavedElements{values, shape.own_tokens()} + router(model, shape) + row_counts(model, shape);
   const auto shared = shared_expert(model, shape), routed = routed_experts(model, shape);
   // The normed input, the gradients of output, norm and logits.
   const SavedElements more{2 * values, model.width + shape.own_tokens() * model.experts};

@@ -9,6 +9,7 @@
 #include "kernels/linear.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rope.h"
+#include "parallel/to_device.h"
 
 namespace phalanx::model {
 namespace {
@@ -62,9 +63,11 @@ Attention::Attention(const config::Model& model, const std::string& layer,
                                             name() + ".value.bias"})
                   : std::vector<parallel::Parameter>()),
       output_(own(parameters, name() + ".output.weight")),
-      positions_(kernels::rope_table(groups.own_positions(model.sequence_length),
-                                     model.width / model.heads, model.rope_theta,
-                                     norm_.value.scalar_type())) {}
+      positions_(
+          parallel::to_device(kernels::rope_table(groups.own_positions(model.sequence_length),
+                                                  model.width / model.heads, model.rope_theta,
+                                                  norm_.value.scalar_type()),
+                              norm_.value.device())) {}
 
 at::Tensor Attention::forward(const at::Tensor& x, parallel::Saved& saved) const {
   const auto normed = kernels::rms_norm(x, norm_.value, epsilon_);

@@ -19,9 +19,12 @@ void ExpertBalance::move(const std::string& bias, const at::Tensor& values) cons
   values.sub_(counts.sub(counts.mean()).sign_().to(values.scalar_type()), rate_);
 }
 
-double ExpertBalance::busiest() const {
-  double sum = 0;
-  for (const auto& [bias, counts] : load_) sum += counts.max().div(counts.mean()).item<double>();
+at::Tensor ExpertBalance::busiest() const {
+  at::Tensor sum;
+  for (const auto& [bias, counts] : load_) {
+    const auto over_mean = counts.max().div(counts.mean()).view({1});
+    sum = sum.defined() ? sum.add_(over_mean) : over_mean;
+  }
   return sum;
 }
 

@@ -28,7 +28,8 @@ class ExpertBalance {
   // Tokens of each expert in the last step, fp64, by the layer's bias.
   const std::map<std::string, at::Tensor>& load() const { return load_; }
   // The load of a layer's busiest expert over the mean, summed over the layers taken.
-  double busiest() const;
+  // One fp64 number [1] on their device; undefined: no layers were taken.
+  at::Tensor busiest() const;
 
  private:
   double rate_;

@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
 
 #include "kernels/bias.h"
 #include "kernels/embedding.h"
@@ -10,6 +12,7 @@
 #include "kernels/linear.h"
 #include "parallel/context_attention.h"
 #include "parallel/tensor_axis.h"
+#include "parallel/to_device.h"
 #include "parallel/vocabulary.h"
 
 namespace phalanx::model {
@@ -109,9 +112,11 @@ class Embedding : public Block {
         axis_(groups, model.sequence_length),
         part_(parallel::vocabulary_part(axis_, model.vocab_size)),
         whole_{0, model.sequence_length},
-        own_positions_(groups.own_positions(model.sequence_length)),
         table_(own(parameters, "embedding.weight")),
-        positions_(own(parameters, "position.weight")) {}
+        positions_(own(parameters, "position.weight")),
+        own_positions_(
+            parallel::to_device(at::tensor(groups.own_positions(model.sequence_length), at::kLong),
+                                positions_.value.device())) {}
 
   at::Tensor forward(const at::Tensor& tokens, Saved& saved) const override {
     saved.assign(kSlots, {});
@@ -137,17 +142,14 @@ class Embedding : public Block {
   at::Tensor positions_of_own_tokens(const at::Tensor& y, std::int64_t length) const {
     const auto count = y.size(0) * y.size(1);
     const auto first = axis_.rank() * count;
-    auto places = at::arange(first, first + count, at::kLong).remainder_(length);
-    auto* position = places.data_ptr<std::int64_t>();
-    for (std::int64_t i = 0; i < count; ++i)
-      position[i] = own_positions_[static_cast<std::size_t>(position[i])];
-    return places.view({y.size(0), y.size(1)});
+    const auto places = at::arange(first, first + count, own_positions_.options());
+    return own_positions_.index_select(0, places.remainder(length)).view({y.size(0), y.size(1)});
   }
 
   TensorAxis axis_;
   kernels::VocabularyPart part_, whole_;
-  std::vector<std::int64_t> own_positions_;  // of a sequence
   Parameter table_, positions_;
+  at::Tensor own_positions_;  // of a sequence, int64
 };
 
 class Attention : public Block {

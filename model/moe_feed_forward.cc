@@ -25,7 +25,7 @@ enum Slot {
   kSharedOutput,
   kSharedLogits,
   kSharedHidden,  // from backward_input on
-  kArriving,      // rows, as ExpertDispatch::exchange says
+  kRows,          // by chunk, as ExpertDispatch::exchange says
   kRouter,
   kChunks = kRouter + TokenRouter::kSlots  // for each chunk: the results, then the experts'
 };
@@ -94,10 +94,10 @@ at::Tensor MoeFeedForward::forward(const at::Tensor& x, parallel::Saved& saved) 
   saved[kInverseRms] = norm.inverse_rms;
   auto router = of_router(saved);
   router_.forward(normed, sequences(x), sharing_, router);
-  saved[kArriving] = dispatch_.exchange(router[TokenRouter::kExperts]);
+  saved[kRows] = dispatch_.exchange(router[TokenRouter::kExperts]);
 
   auto y = tokens_of(x).clone();
-  const auto chunks = dispatch_.plan(router[TokenRouter::kExperts], saved[kArriving]);
+  const auto chunks = dispatch_.plan(router[TokenRouter::kExperts], saved[kRows]);
   saved.resize(kChunks + chunks.size() * kChunkSlots);
   router = of_router(saved);
   dispatch_.round_trip(
@@ -105,7 +105,7 @@ at::Tensor MoeFeedForward::forward(const at::Tensor& x, parallel::Saved& saved) 
                  return kernels::rows_of_tokens(tokens_of(normed, chunks[c]), chunks[c].leaving);
                },
                [&](std::size_t c, const at::Tensor& rows) {
-                 return experts_.forward(rows, chunks[c].rows(), of_experts(saved, c));
+                 return experts_.forward(rows, chunks[c].rows, of_experts(saved, c));
                },
                [&](std::size_t c, const at::Tensor& rows) {
                  results(saved, c) = rows;
@@ -153,7 +153,7 @@ at::Tensor MoeFeedForward::shared_backward_input(const at::Tensor& dy,
 at::Tensor MoeFeedForward::routed_backward_input(const at::Tensor& dy, at::Tensor& dnormed,
                                                  parallel::Saved& saved) const {
   const auto router = of_router(saved);
-  const auto chunks = dispatch_.plan(router[TokenRouter::kExperts], saved[kArriving]);
+  const auto chunks = dispatch_.plan(router[TokenRouter::kExperts], saved[kRows]);
   const auto& weights = router[TokenRouter::kWeights];
   auto dweights = at::empty_like(weights);
   dispatch_.round_trip(
@@ -166,7 +166,7 @@ at::Tensor MoeFeedForward::routed_backward_input(const at::Tensor& dy, at::Tenso
                  return gradients.drows;
                },
                [&](std::size_t c, const at::Tensor& rows) {
-                 return experts_.backward_input(rows, chunks[c].rows(), of_experts(saved, c));
+                 return experts_.backward_input(rows, chunks[c].rows, of_experts(saved, c));
                },
                [&](std::size_t c, const at::Tensor& rows) {
                  kernels::add_rows(rows, chunks[c].leaving, {}, tokens_of(dnormed, chunks[c]));
@@ -180,9 +180,9 @@ at::Tensor MoeFeedForward::routed_backward_input(const at::Tensor& dy, at::Tenso
 
 void MoeFeedForward::backward_weight(parallel::Saved& saved) const {
   const auto router = of_router(saved);
-  const auto chunks = dispatch_.plan(router[TokenRouter::kExperts], saved[kArriving]);
+  const auto chunks = dispatch_.plan(router[TokenRouter::kExperts], saved[kRows]);
   for (std::size_t c = 0; c < chunks.size(); ++c)
-    experts_.backward_weight(chunks[c].rows(), of_experts(saved, c));
+    experts_.backward_weight(chunks[c].rows, of_experts(saved, c));
   router_.backward_weight(saved[kNormed], router);
   norm_.gradient.add_(saved[kNormGradient]);
   if (!shared_.present()) return;
@@ -193,9 +193,9 @@ void MoeFeedForward::backward_weight(parallel::Saved& saved) const {
   kernels::add_linear_backward_weight(saved[kSharedLogits], saved[kNormed], shared_.gate.gradient);
 }
 
-double MoeFeedForward::auxiliary_loss(const parallel::Saved& saved) const {
+at::Tensor MoeFeedForward::auxiliary_loss(const parallel::Saved& saved) const {
   const auto* router = saved.data() + kRouter;
-  return router[TokenRouter::kBalanceLoss].item<double>();
+  return router[TokenRouter::kBalanceLoss];
 }
 
 }  // namespace phalanx::model

@@ -25,7 +25,7 @@ class MoeFeedForward : public parallel::Block {
   at::Tensor forward(const at::Tensor& x, parallel::Saved& saved) const override;
   at::Tensor backward_input(const at::Tensor& dy, parallel::Saved& saved) const override;
   void backward_weight(parallel::Saved& saved) const override;
-  double auxiliary_loss(const parallel::Saved& saved) const override;
+  at::Tensor auxiliary_loss(const parallel::Saved& saved) const override;
 
  private:
   kernels::SequenceRun sequences(const at::Tensor& x) const;

@@ -1,6 +1,6 @@
 #include "model/token_router.h"
 
-#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include "kernels/linear.h"
 #include "parallel/tensor_buffer.h"
@@ -45,17 +45,16 @@ void TokenRouter::forward(const at::Tensor& normed, kernels::SequenceRun run,
   saved[kExperts] = routing.experts;
   saved[kWeights] = routing.weights;
   saved[kOwnLoad] = load.sum(0);
-  double loss = 0;
+  saved[kBalanceLoss] = at::zeros({1}, logits.options().dtype(at::kDouble));
   if (balance_loss_ > 0) {
     for (const auto& group : sharing)
-      if (group) group->all_reduce(parallel::buffer_of(load)).wait();
+      if (group) group->all_reduce(parallel::buffer_of(load)).wait(comm::DeviceStream{});
     // Every token has chosen, so the choices tell the tokens of a sequence, wherever they are.
     const auto tokens = load.sum(1, /*keepdim=*/true).div_(chosen_);
     load.mul_(balance_loss_ * static_cast<double>(load.size(1))).div_(tokens);
-    loss = kernels::balance_loss(routing.probabilities, load, run);
+    saved[kBalanceLoss] = kernels::balance_loss(routing.probabilities, load, run);
   }
   saved[kLoad] = load;
-  saved[kBalanceLoss] = at::scalar_tensor(loss, at::kDouble);
 }
 
 at::Tensor TokenRouter::backward_input(const at::Tensor& dweights, kernels::SequenceRun run,

@@ -60,13 +60,14 @@ Transformer::Transformer(const config::Model& model, const parallel::Parameters&
 double Transformer::forward(const MicroBatch& batch, Activations& saved) const {
   check(!batch.first_visible.defined(), kOneDocument);
   saved.dlogits = chunk_.forward(batch.inputs, saved.chunk);
-  return kernels::cross_entropy(saved.dlogits, batch.targets);
+  return kernels::cross_entropy(saved.dlogits, batch.targets).item<double>();
 }
 
 double Transformer::auxiliary_loss(const Activations& saved) const {
   double loss = 0;
   for (std::size_t i = 0; i < blocks().size(); ++i)
-    loss += blocks()[i]->auxiliary_loss(saved.chunk.blocks[i]);
+    if (const auto part = blocks()[i]->auxiliary_loss(saved.chunk.blocks[i]); part.defined())
+      loss += part.item<double>();
   return loss;
 }
 
@@ -77,7 +78,7 @@ void Transformer::backward(Activations& saved, const parallel::Chunk::GradientRe
 double Transformer::loss(const MicroBatch& batch) const {
   check(!batch.first_visible.defined(), kOneDocument);
   auto logits = chunk_.forward(batch.inputs);
-  return kernels::cross_entropy(logits, batch.targets);
+  return kernels::cross_entropy(logits, batch.targets).item<double>();
 }
 
 at::Tensor Transformer::logits(const at::Tensor& tokens) const {

@@ -42,9 +42,9 @@ class Block {
   virtual at::Tensor backward_input(const at::Tensor& dy, Saved& saved) const = 0;
   virtual void backward_weight(Saved& saved) const = 0;
 
-  // What the block adds to the model's loss beside the cross-entropy, between forward and
-  // backward_input, which sees to its gradient.
-  virtual double auxiliary_loss(const Saved& /*saved*/) const { return 0; }
+  // What the block adds to the model's loss beside the cross-entropy, one fp64 number on its
+  // device, or undefined: nothing. Between forward and backward_input, which sees to its gradient.
+  virtual at::Tensor auxiliary_loss(const Saved& /*saved*/) const { return {}; }
 
   // The common start of its parameters' names: "embedding", "layers.3.attention".
   const std::string& name() const { return name_; }

@@ -1,7 +1,7 @@
 #include "parallel/expert_dispatch.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
 
 #include <algorithm>
 #include <numeric>
@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "layout/expert_memory.h"
 #include "parallel/tensor_buffer.h"
+#include "parallel/to_device.h"
 
 namespace phalanx::parallel {
 namespace {
@@ -30,6 +31,16 @@ std::pair<std::int64_t, std::int64_t> bounds(std::int64_t tokens, std::int64_t i
   return {tokens * index / count, tokens * (index + 1) / count};
 }
 
+// The sums of `runs` runs of `length` numbers.
+std::vector<std::int64_t> sums_of_runs(const std::int64_t* counts, std::int64_t runs,
+                                       std::int64_t length) {
+  std::vector<std::int64_t> sums;
+  for (std::int64_t r = 0; r < runs; ++r)
+    sums.push_back(
+        std::accumulate(counts + r * length, counts + (r + 1) * length, std::int64_t{0}));
+  return sums;
+}
+
 // The local expert of every row that arrives, by the rank it comes from: [rows, 1].
 at::Tensor experts_of(const std::int64_t* rows, std::int64_t ranks, std::int64_t experts) {
   auto labels =
@@ -48,7 +59,7 @@ struct ExpertDispatch::Flight {
   comm::Work work;
 
   at::Tensor land() {
-    work.wait();
+    work.wait(comm::DeviceStream{});
     return to;
   }
 };
@@ -64,55 +75,52 @@ ExpertDispatch::ExpertDispatch(std::shared_ptr<comm::Group> group, std::int64_t 
   check(experts % ranks_ == 0 && chunk_tokens > 0, "expert dispatch: the ranks divide the experts");
 }
 
-std::int64_t ExpertDispatch::chunk_count(std::int64_t tokens) const {
-  std::int64_t chunks = layout::expert_chunks(tokens, chunk_tokens_);
-  group_->all_reduce({&chunks, 1, comm::ElementType::kInt64}, comm::Reduction::kMax).wait();
-  return chunks;
+std::int64_t ExpertDispatch::chunk_count(const at::Tensor& chosen) const {
+  if (!group_) return 1;
+  const auto chunks =
+      at::full({1}, layout::expert_chunks(chosen.size(0), chunk_tokens_), chosen.options());
+  group_->all_reduce(buffer_of(chunks), comm::Reduction::kMax).wait();
+  return chunks.item<std::int64_t>();
 }
 
 at::Tensor ExpertDispatch::exchange(const at::Tensor& chosen) const {
-  if (!group_) {
-    const auto rows = kernels::order_by_expert(chosen, experts_).rows;
-    auto counts = at::empty({1, 1, experts_}, at::kLong);
-    std::ranges::copy(rows, counts.mutable_data_ptr<std::int64_t>());
-    return counts;
-  }
-  // By rank, then by chunk, as they are sent.
-  const std::int64_t tokens = chosen.size(0), chunks = chunk_count(tokens);
-  auto sent = at::empty({ranks_, chunks, local_}, at::kLong), arriving = at::empty_like(sent);
+  const std::int64_t tokens = chosen.size(0), chunks = chunk_count(chosen);
+  // Leaving and arriving, by rank, then by chunk, as they are sent.
+  auto rows = at::empty({2, ranks_, chunks, local_}, chosen.options());
   for (std::int64_t c = 0; c < chunks; ++c) {
     const auto [begin, end] = bounds(tokens, c, chunks);
-    const auto rows = kernels::order_by_expert(chosen.narrow(0, begin, end - begin), experts_).rows;
-    for (std::int64_t e = 0; e < experts_; ++e)
-      sent.mutable_data_ptr<std::int64_t>()[(e / local_ * chunks + c) * local_ + e % local_] =
-          rows[static_cast<std::size_t>(e)];
+    const auto order = kernels::order_by_expert(chosen.narrow(0, begin, end - begin), experts_);
+    rows[0].select(1, c).copy_(order.rows_of_expert.view({ranks_, local_}));
   }
-  const std::vector<std::size_t> each(static_cast<std::size_t>(ranks_),
-                                      static_cast<std::size_t>(chunks * local_));
-  group_->all_to_all(buffer_of(sent), each, buffer_of(arriving), each).wait();
-  return arriving.transpose(0, 1).contiguous();
+  if (group_) {
+    const std::vector<std::size_t> each(static_cast<std::size_t>(ranks_),
+                                        static_cast<std::size_t>(chunks * local_));
+    group_->all_to_all(buffer_of(rows[0]), each, buffer_of(rows[1]), each).wait();
+  } else {
+    rows[1].copy_(rows[0]);
+  }
+  return rows.permute({2, 0, 1, 3}).contiguous().cpu();
 }
 
 std::vector<ExpertDispatch::Chunk> ExpertDispatch::plan(const at::Tensor& chosen,
-                                                        const at::Tensor& arriving) const {
-  std::vector<Chunk> chunks(static_cast<std::size_t>(arriving.size(0)));
-  for (std::int64_t c = 0; c < arriving.size(0); ++c) {
+                                                        const at::Tensor& rows) const {
+  std::vector<Chunk> chunks(static_cast<std::size_t>(rows.size(0)));
+  for (std::int64_t c = 0; c < rows.size(0); ++c) {
     auto& chunk = chunks[static_cast<std::size_t>(c)];
-    const auto [begin, end] = bounds(chosen.size(0), c, arriving.size(0));
+    const auto [begin, end] = bounds(chosen.size(0), c, rows.size(0));
     chunk.first = begin;
     chunk.tokens = end - begin;
     chunk.leaving = kernels::order_by_expert(chosen.narrow(0, begin, chunk.tokens), experts_);
-    const auto* rows = arriving.const_data_ptr<std::int64_t>() + c * ranks_ * local_;
-    for (std::int64_t r = 0; r < ranks_; ++r) {
-      const auto* leave = chunk.leaving.rows.data() + r * local_;
-      chunk.sent.push_back(std::accumulate(leave, leave + local_, std::int64_t{0}));
-      chunk.arrived.push_back(
-          std::accumulate(rows + r * local_, rows + (r + 1) * local_, std::int64_t{0}));
-    }
-    if (group_)
-      chunk.arriving = kernels::order_by_expert(experts_of(rows, ranks_, local_), local_);
-    else
-      chunk.arriving.rows = chunk.leaving.rows;
+    const auto* leave = rows.const_data_ptr<std::int64_t>() + 2 * c * experts_;
+    const auto* arrive = leave + experts_;
+    chunk.sent = sums_of_runs(leave, ranks_, local_);
+    chunk.arrived = sums_of_runs(arrive, ranks_, local_);
+    chunk.rows.resize(static_cast<std::size_t>(local_));
+    for (std::int64_t i = 0; i < experts_; ++i)
+      chunk.rows[static_cast<std::size_t>(i % local_)] += arrive[i];
+    if (group_ && local_ > 1)
+      chunk.arriving = kernels::order_by_expert(
+          to_device(experts_of(arrive, ranks_, local_), chosen.device()), local_);
   }
   return chunks;
 }

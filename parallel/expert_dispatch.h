@@ -31,8 +31,10 @@ class ExpertDispatch {
   std::int64_t first_expert() const { return rank_ * local_; }
   std::int64_t local_experts() const { return local_; }
 
-  // Tells every rank what it will get: rows by chunk, rank and expert of this rank, int64 [chunks,
-  // ranks, local experts]. `chosen` int64 [tokens, experts per token]. Throws CommError.
+  // Tells every rank what it will get. Rows, of each chunk those that leave for every expert and
+  // those that arrive, by rank and expert of this rank: int64 [chunks, 2, ranks, local experts], in
+  // the host's memory, for which it waits: what is dropless has the sizes of its loads. `chosen`
+  // int64 [tokens, experts per token]. Throws CommError.
   at::Tensor exchange(const at::Tensor& chosen) const;
 
   // A run of tokens on its way.
@@ -40,14 +42,14 @@ class ExpertDispatch {
     std::int64_t first = 0, tokens = 0;
     kernels::ExpertOrder leaving;             // the rows that leave: by expert, so by rank
     std::vector<std::int64_t> sent, arrived;  // rows, to and from each rank
-    kernels::ExpertOrder arriving;  // the rows that arrive, as choices of a local expert each
-    const std::vector<std::int64_t>& rows() const { return arriving.rows; }  // of local experts
+    std::vector<std::int64_t> rows;           // that arrive, of local experts
+    kernels::ExpertOrder arriving;            // they, as choices of a local expert each
   };
   // From `chosen` and what exchange() gave for it; the same in forward and backward.
-  std::vector<Chunk> plan(const at::Tensor& chosen, const at::Tensor& arriving) const;
+  std::vector<Chunk> plan(const at::Tensor& chosen, const at::Tensor& rows) const;
 
   // For each chunk: send() gives the rows that leave, in the order of chunk.leaving; compute() gets
-  // those that have arrived, by expert as chunk.rows() says, and returns as many; take() gets the
+  // those that have arrived, by expert as chunk.rows says, and returns as many; take() gets the
   // results back in the order of chunk.leaving. `meanwhile`, which may be left out, is called
   // before the first compute(), while the first rows are on their way. Throws CommError.
   struct Passes {
@@ -62,7 +64,7 @@ class ExpertDispatch {
   struct Flight;
   Flight depart(const at::Tensor& rows, const std::vector<std::int64_t>& to,
                 const std::vector<std::int64_t>& from) const;
-  std::int64_t chunk_count(std::int64_t tokens) const;
+  std::int64_t chunk_count(const at::Tensor& chosen) const;
   at::Tensor by_expert(const Chunk& chunk, const at::Tensor& rows) const;
   at::Tensor by_rank(const Chunk& chunk, const at::Tensor& rows) const;
 

@@ -6,8 +6,8 @@
 
 namespace phalanx::parallel {
 
-FlatTensor::FlatTensor(const layout::Bucket& bucket, at::ScalarType type)
-    : FlatTensor(bucket, at::empty({bucket.flat.elements}, type)) {
+FlatTensor::FlatTensor(const layout::Bucket& bucket, at::TensorOptions options)
+    : FlatTensor(bucket, at::empty({bucket.flat.elements}, options)) {
   release();
 }
 
@@ -23,7 +23,7 @@ void FlatTensor::acquire() {
 }
 
 void FlatTensor::release() {
-  flat_.storage().unsafeGetStorageImpl()->set_data_ptr_noswap(at::DataPtr());
+  flat_.storage().unsafeGetStorageImpl()->set_data_ptr_noswap(at::DataPtr(nullptr, flat_.device()));
 }
 
 bool FlatTensor::held() const { return flat_.storage().data() != nullptr; }

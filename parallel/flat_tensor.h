@@ -9,8 +9,9 @@ namespace phalanx::parallel {
 // A flat buffer of a bucket's tensors whose memory comes and goes under the views made of it.
 class FlatTensor {
  public:
-  // Of the bucket's elements, without memory; nothing but views may be made until there is some.
-  FlatTensor(const layout::Bucket& bucket, at::ScalarType type);
+  // Of the bucket's elements of this type and device, without memory; nothing but views may be made
+  // until there is some.
+  FlatTensor(const layout::Bucket& bucket, at::TensorOptions options);
   // Over memory that stays.
   FlatTensor(const layout::Bucket& bucket, at::Tensor memory);
 

@@ -13,44 +13,48 @@ namespace phalanx::parallel {
 namespace {
 
 // Memory that the replicas reach directly.
-at::Tensor registered(comm::Group& group, std::int64_t elements, at::ScalarType type) {
-  const auto bytes = static_cast<std::size_t>(elements) * c10::elementSize(type);
-  return at::from_blob(group.allocate(bytes).data(), {elements}, type);
+at::Tensor registered(comm::Group& group, std::int64_t elements, const at::TensorOptions& options) {
+  const auto bytes = static_cast<std::size_t>(elements) * options.dtype().itemsize();
+  return at::for_blob(group.allocate(bytes).data(), {elements})
+      .options(options)
+      .target_device(options.device())
+      .make_tensor();
 }
 
 // All gradients of a bucket, and as they travel if that stays.
-std::pair<FlatTensor, at::Tensor> make_flat(const ReplicatedBucket& replicated, at::ScalarType type,
-                                            at::ScalarType wire) {
+std::pair<FlatTensor, at::Tensor> make_flat(const ReplicatedBucket& replicated,
+                                            const at::TensorOptions& options, at::ScalarType wire) {
   const auto& [bucket, group] = replicated;
   const auto elements = bucket.flat.elements;
-  if (bucket.gradients_in_runs) return {{bucket, type}, {}};
-  if (!group) return {{bucket, at::zeros({elements}, type)}, {}};
-  const auto sent = registered(*group, elements, wire);
-  return {{bucket, type == wire ? sent : at::zeros({elements}, type)}, sent};
+  if (bucket.gradients_in_runs) return {{bucket, options}, {}};
+  if (!group) return {{bucket, at::zeros({elements}, options)}, {}};
+  const auto sent = registered(*group, elements, options.dtype(wire));
+  const bool as_it_is = options.dtype() == sent.dtype();
+  return {{bucket, as_it_is ? sent : at::zeros({elements}, options)}, sent};
 }
 
 }  // namespace
 
 GradientBuckets::GradientBuckets(const std::vector<ReplicatedBucket>& buckets,
-                                 layout::GradientPolicy policy, at::ScalarType type,
+                                 layout::GradientPolicy policy, at::TensorOptions options,
                                  at::ScalarType wire)
     : buckets_(buckets),
       policy_(policy),
-      type_(type),
+      options_(options),
       wire_(wire),
       registered_(MemoryUse::kGradients, registered_bytes()) {
   const MemoryScope scope(MemoryUse::kGradients);
   for (std::size_t i = 0; i < buckets.size(); ++i) {
-    auto [flat, sent] = make_flat(buckets[i], type, wire_of(bucket(i)));
+    auto [flat, sent] = make_flat(buckets[i], options, wire_of(bucket(i)));
     entries_.push_back({std::move(flat), {}, std::move(sent), {}, {}, false, 0});
-    if (bucket(i).sharded) entries_[i].slice = at::zeros({bucket(i).slice()}, type);
+    if (bucket(i).sharded) entries_[i].slice = at::zeros({bucket(i).slice()}, options);
     for (const auto& tensor : bucket(i).tensors) bucket_of_[tensor.name] = i;
     expect_uses(i);
   }
 }
 
 at::ScalarType GradientBuckets::wire_of(const layout::Bucket& bucket) const {
-  return bucket.holds_matrices() ? wire_ : type_;
+  return bucket.holds_matrices() ? wire_ : c10::typeMetaToScalarType(options_.dtype());
 }
 
 std::int64_t GradientBuckets::registered_bytes() const {
@@ -164,7 +168,7 @@ void GradientBuckets::finish(std::size_t index) {
   const MemoryScope scope(MemoryUse::kGradients);
   auto& entry = entries_[index];
   if (!buckets_[index].group) return;
-  entry.work.wait();
+  entry.work.wait(comm::DeviceStream{});
   if (bucket(index).sharded)
     entry.slice.add_(entry.arriving);
   else if (entry.arriving.scalar_type() != entry.flat.all().scalar_type())

@@ -27,12 +27,12 @@ struct ReplicatedBucket {
 // run needs it (Rajbhandari et al. 2020, "ZeRO").
 class GradientBuckets {
  public:
-  // Of elements of `type`, for schedules with this policy. Matrices travel as `wire`: where that
-  // differs each rank's are rounded before the sum, and the sum once after; vectors, some of which
-  // count, are never rounded. Allocates from the groups: all replicas make it at the same point.
-  // `buckets` outlive it. Throws SystemError.
+  // Of elements of this type and device, for schedules with this policy. Matrices travel as `wire`:
+  // where that differs each rank's are rounded before the sum, and the sum once after; vectors,
+  // some of which count, are never rounded. Allocates from the groups: all replicas make it at the
+  // same point. `buckets` outlive it. Throws SystemError.
   GradientBuckets(const std::vector<ReplicatedBucket>& buckets, layout::GradientPolicy policy,
-                  at::ScalarType type, at::ScalarType wire);
+                  at::TensorOptions options, at::ScalarType wire);
 
   // What blocks add tensor `index` of bucket `bucket` to.
   at::Tensor view(std::size_t bucket, std::size_t index) const;
@@ -47,7 +47,8 @@ class GradientBuckets {
   void complete(const std::string& tensor);
   // All gradients of the chunk are complete, for this run or for the step.
   void reduce(int chunk);
-  // Blocks until all is summed; the next step begins. Throws CommError.
+  // Waits until all is summed (on a device with streams what is put on the default one does); the
+  // next step begins. Throws CommError.
   void finish_step();
 
   // After finish_step: what this rank updates parameters by, its slice where the bucket is sharded.
@@ -79,7 +80,8 @@ class GradientBuckets {
 
   const std::vector<ReplicatedBucket>& buckets_;
   layout::GradientPolicy policy_;
-  at::ScalarType type_, wire_;
+  at::TensorOptions options_;
+  at::ScalarType wire_;
   CountedMemory registered_;
   std::vector<Entry> entries_;
   std::map<std::string, std::size_t> bucket_of_;  // by tensor

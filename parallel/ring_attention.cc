@@ -29,8 +29,8 @@ class Hop {
   bool under_way() const { return arriving_.defined(); }
   // What has arrived; `left` gets the memory of what has left.
   at::Tensor finish(at::Tensor& left) {
-    receive_.wait();
-    send_.wait();
+    receive_.wait(comm::DeviceStream{});
+    send_.wait(comm::DeviceStream{});
     left = std::exchange(leaving_, {});
     return std::exchange(arriving_, {});
   }

@@ -44,7 +44,7 @@ class ScheduleExecutor::Run {
                                  [](const Operation& o) { return layout::is_backward(o.kind); });
   }
 
-  double all() {
+  at::Tensor all() {
     const auto& operations = schedule_.ranks[static_cast<std::size_t>(rank_)];
     const auto last = last_before_reduce(operations, schedule_.chunks);
     for (std::size_t i = 0; i < operations.size(); ++i) {
@@ -139,7 +139,7 @@ class ScheduleExecutor::Run {
     else if (!schedule_.crosses(rank_, operation.chunk, -1))
       at.saved.input = std::exchange(neighbour(operation, -1).output, {});
     else
-      at.input_coming.wait();
+      at.input_coming.wait(comm::DeviceStream{});
     const bool recomputed = schedule_.recomputed[static_cast<std::size_t>(stage(operation))];
     const auto input = at.saved.input;
     auto output = keeps_ && !recomputed ? chunk(operation).forward(input, at.saved, hooks_.watch)
@@ -149,9 +149,11 @@ class ScheduleExecutor::Run {
       at.output = std::move(output);
       return;
     }
-    loss_ += executor_.loss_(output, batch(operation).targets);
+    add_loss(executor_.loss_(output, batch(operation).targets));
     if (keeps_ && !recomputed) at.output_gradient = std::move(output);
   }
+
+  void add_loss(at::Tensor loss) { loss_ = loss_.defined() ? loss_.add_(loss) : std::move(loss); }
 
   void recompute(const Operation& operation) {
     auto& at = passage(operation);
@@ -166,7 +168,7 @@ class ScheduleExecutor::Run {
     auto& at = passage(operation);
     if (!is_last(operation)) {
       if (schedule_.crosses(rank_, operation.chunk, 1))
-        at.gradient_coming.wait();
+        at.gradient_coming.wait(comm::DeviceStream{});
       else
         at.output_gradient = std::exchange(neighbour(operation, 1).input_gradient, {});
     }
@@ -210,7 +212,7 @@ class ScheduleExecutor::Run {
 
   // Until no more than `most` are under way.
   static void finish_sends(std::deque<Sent>& sent, std::size_t most) {
-    for (; sent.size() > most; sent.pop_front()) sent.front().work.wait();
+    for (; sent.size() > most; sent.pop_front()) sent.front().work.wait(comm::DeviceStream{});
   }
 
   comm::Work receive(const Operation& operation, at::Tensor& tensor) {
@@ -224,7 +226,7 @@ class ScheduleExecutor::Run {
   const ExecutorHooks& hooks_;
   int rank_ = 0;
   bool keeps_ = false;  // a backward pass follows
-  double loss_ = 0;
+  at::Tensor loss_;
   std::size_t receives_started_ = 0;                 // of the operations before this one
   std::map<std::pair<int, int>, Passage> passages_;  // by micro-batch and chunk
   std::map<int, std::deque<Sent>> sent_;             // by receiver, oldest first
@@ -239,8 +241,9 @@ ScheduleExecutor::ScheduleExecutor(std::vector<Chunk> chunks, Loss loss, Boundar
       pipeline_(std::move(pipeline)),
       mask_(std::move(mask)) {}
 
-double ScheduleExecutor::run(const layout::Schedule& schedule,
-                             const std::vector<MicroBatch>& batches, const ExecutorHooks& hooks) {
+at::Tensor ScheduleExecutor::run(const layout::Schedule& schedule,
+                                 const std::vector<MicroBatch>& batches,
+                                 const ExecutorHooks& hooks) {
   check(schedule.micro_batches == static_cast<int>(batches.size()) &&
             schedule.chunks == static_cast<int>(chunks_.size()),
         "a schedule is made for the micro-batches and chunks that it runs");

@@ -37,8 +37,9 @@ struct ExecutorHooks {
 // The part of one rank in the pipeline of a model, run by a schedule (layout/schedule.h).
 class ScheduleExecutor {
  public:
-  // The loss, summed over the tokens; what the last chunk gave becomes its gradient.
-  using Loss = std::function<double(at::Tensor& outputs, const at::Tensor& targets)>;
+  // The loss, summed over the tokens, one fp64 number [1] on their device; what the last chunk gave
+  // becomes its gradient.
+  using Loss = std::function<at::Tensor(at::Tensor& outputs, const at::Tensor& targets)>;
   // What flows from stage to stage for a micro-batch's inputs.
   using Boundary = std::function<at::Tensor(const at::Tensor& inputs)>;
 
@@ -51,11 +52,12 @@ class ScheduleExecutor {
 
   const std::vector<Chunk>& chunks() const { return chunks_; }
 
-  // One step: all of this rank's operations. Returns the loss if the model ends here, else 0.
+  // One step: all of this rank's operations. Returns the loss if the model ends here, else an
+  // undefined tensor. On a device with streams the host does not wait for what the step computes.
   // The schedule is that of all ranks of the pipeline, and checked (layout/schedule_check.h); one
   // without backward passes keeps nothing. Throws CommError.
-  double run(const layout::Schedule& schedule, const std::vector<MicroBatch>& batches,
-             const ExecutorHooks& hooks);
+  at::Tensor run(const layout::Schedule& schedule, const std::vector<MicroBatch>& batches,
+                 const ExecutorHooks& hooks);
 
  private:
   class Run;

@@ -51,7 +51,7 @@ at::Tensor TensorAxis::gather(const at::Tensor& own, const Use& use) const {
 at::Tensor TensorAxis::reduce_scatter(const at::Tensor& all) const {
   if (alone()) return all;
   auto own = empty_of_own(all, all.size(-1));
-  group_->reduce_scatter(buffer_of(all), buffer_of(own)).wait();
+  group_->reduce_scatter(buffer_of(all), buffer_of(own)).wait(comm::DeviceStream{});
   return own;
 }
 
@@ -72,7 +72,7 @@ at::Tensor TensorAxis::reduce_scatter(std::int64_t columns, const Product& produ
   }
   auto result = addend.defined() ? addend.clone() : empty_of_own(blocks.front().all, columns);
   for (std::int64_t first = 0; auto& [all, own, sum] : blocks) {
-    sum.wait();
+    sum.wait(comm::DeviceStream{});
     auto place = result.narrow(-1, first, own.size(-1));
     addend.defined() ? place.add_(own) : place.copy_(own);
     first += own.size(-1);

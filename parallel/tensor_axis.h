@@ -20,7 +20,7 @@ class ComingTokens {
 
   // Throws CommError.
   at::Tensor wait() {
-    if (std::exchange(coming_, false)) others_.wait();
+    if (std::exchange(coming_, false)) others_.wait(comm::DeviceStream{});
     return all_;
   }
 

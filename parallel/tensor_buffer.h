@@ -15,6 +15,8 @@ inline comm::ElementType element_type(at::ScalarType type) {
       return comm::ElementType::kFloat64;
     case at::kBFloat16:
       return comm::ElementType::kBFloat16;
+    case at::kByte:
+      return comm::ElementType::kUInt8;
     case at::kLong:
       return comm::ElementType::kInt64;
     default:

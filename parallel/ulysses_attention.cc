@@ -46,7 +46,7 @@ at::Tensor exchange(comm::Group& context, const at::Tensor& x) {
   auto result = at::empty_like(x);
   const std::vector<std::size_t> counts(static_cast<std::size_t>(context.size()),
                                         static_cast<std::size_t>(x[0].numel()));
-  context.all_to_all(buffer_of(x), counts, buffer_of(result), counts).wait();
+  context.all_to_all(buffer_of(x), counts, buffer_of(result), counts).wait(comm::DeviceStream{});
   return result;
 }
 

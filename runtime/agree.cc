@@ -1,11 +1,23 @@
 #include "runtime/agree.h"
 
+#include <ATen/ops/tensor.h>
+
+#include "parallel/tensor_buffer.h"
+#include "parallel/to_device.h"
+
 namespace phalanx::runtime {
 
-std::vector<double> sum_over(comm::Group& group, std::span<const double> values) {
-  std::vector<double> sums(values.begin(), values.end());
-  group.all_reduce(sums).wait();
-  return sums;
+std::vector<double> sum_over(comm::Group& group, const at::Tensor& mine) {
+  // Of the host, so that a failed sum throws before anybody reads it.
+  group.all_reduce(parallel::buffer_of(mine)).wait();
+  const auto sums = mine.cpu();
+  const auto* begin = sums.const_data_ptr<double>();
+  return {begin, begin + sums.numel()};
+}
+
+std::vector<double> sum_over(comm::Group& group, std::span<const double> mine, at::Device device) {
+  return sum_over(group, parallel::to_device(
+                             at::tensor(at::ArrayRef<double>(mine.data(), mine.size())), device));
 }
 
 }  // namespace phalanx::runtime

@@ -21,7 +21,7 @@ ComputeWeights::ComputeWeights(ModelState& state, const MeshGroups& groups,
     const auto source =
         is_rounded(part, precision) ? part.parameters.to(at::kBFloat16) : part.parameters;
     const auto& bucket = part.bucket;
-    parallel::FlatTensor flat = bucket.sharded ? parallel::FlatTensor(bucket, source.scalar_type())
+    parallel::FlatTensor flat = bucket.sharded ? parallel::FlatTensor(bucket, source.options())
                                                : parallel::FlatTensor(bucket, source);
     if (!bucket.parameters_in_runs) flat.acquire();
     for (const auto& tensor : bucket.tensors) bucket_of_[tensor.name] = entries_.size();
@@ -33,11 +33,9 @@ at::Tensor ComputeWeights::view(std::size_t bucket, std::size_t index) const {
   return entries_[bucket].flat.view(state_.parts()[bucket].bucket, index);
 }
 
-std::span<c10::BFloat16> ComputeWeights::rounded(std::size_t part, std::size_t begin,
-                                                 std::size_t count) {
+at::Tensor ComputeWeights::rounded(std::size_t part, std::int64_t begin, std::int64_t count) const {
   const auto& source = entries_[part].source;
-  if (source.scalar_type() != at::kBFloat16) return {};
-  return {source.data_ptr<c10::BFloat16>() + begin, count};
+  return source.scalar_type() == at::kBFloat16 ? source.narrow(0, begin, count) : at::Tensor();
 }
 
 void ComputeWeights::gather_changes() {
@@ -73,7 +71,7 @@ void ComputeWeights::await(const parallel::Block& block) {
 
 void ComputeWeights::await(Entry& entry) {
   if (!entry.coming) return;
-  entry.work.wait();
+  entry.work.wait(comm::DeviceStream{});
   entry.coming = false;
 }
 

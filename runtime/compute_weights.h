@@ -1,10 +1,8 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <c10/util/BFloat16.h>
 
 #include <map>
-#include <span>
 #include <vector>
 
 #include "parallel/block.h"
@@ -24,18 +22,19 @@ class ComputeWeights {
   // Tensor `index` of bucket `bucket`.
   at::Tensor view(std::size_t bucket, std::size_t index) const;
 
-  // Where whoever changes `count` elements of a part from `begin` on writes them rounded; empty
-  // where nothing is rounded.
-  std::span<c10::BFloat16> rounded(std::size_t part, std::size_t begin, std::size_t count);
+  // Where whoever changes `count` elements of a part from `begin` on writes them rounded;
+  // undefined where nothing is rounded.
+  at::Tensor rounded(std::size_t part, std::int64_t begin, std::int64_t count) const;
   // The state has changed. All replicas call it at the same point, and compute afterwards: gathers
   // of what stays for the step begin. Throws CommError.
   void gather_changes();
 
-  // Of a chunk's parameters that are there for runs only: gather() starts, and does not wait. Each is
-  // awaited before free(). Throws CommError.
+  // Of a chunk's parameters that are there for runs only: gather() starts, and does not wait. Each
+  // is awaited before free(). Throws CommError.
   void gather(int chunk);
   void free(int chunk);
-  // Waits until what the block computes with has been gathered. Throws CommError.
+  // Waits, or lets the device's default stream wait, until what the block computes with has been
+  // gathered. Throws CommError.
   void await(const parallel::Block& block);
 
  private:

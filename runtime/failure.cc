@@ -10,6 +10,7 @@
 #include "config/config_error.h"
 #include "data/error.h"
 #include "layout/layout_error.h"
+#include "runtime/device.h"
 #include "runtime/step.h"
 
 namespace phalanx::runtime {
@@ -48,6 +49,8 @@ Failure current_failure() {
     return of(ExitCode::kNoCheckpoint, error);
   } catch (const StorageError& error) {
     return of(ExitCode::kStorage, error);
+  } catch (const DeviceError& error) {
+    return of(ExitCode::kPreflight, error);
   } catch (const DivergedError& error) {
     return of(ExitCode::kDiverged, error);
   } catch (const std::bad_alloc&) {

@@ -2,8 +2,6 @@
 
 #include <ATen/ops/isfinite.h>
 
-#include <cmath>
-
 #include "layout/tensor_spec.h"
 
 namespace phalanx::runtime {
@@ -34,8 +32,8 @@ parallel::ExecutorHooks FiniteSearch::watching(parallel::ExecutorHooks hooks) {
   return hooks;
 }
 
-void FiniteSearch::see_loss(double loss) {
-  if (!std::isfinite(loss)) find(moment_of(""), "the loss");
+void FiniteSearch::see_loss(const at::Tensor& loss) {
+  if (loss.defined() && !finite(loss)) find(moment_of(""), "the loss");
 }
 
 // Layers count from 1; each thing in its order in tensor_specs, the loss ("") behind all.

@@ -21,7 +21,7 @@ class FiniteSearch {
 
   // The hooks with its eyes added.
   parallel::ExecutorHooks watching(parallel::ExecutorHooks hooks);
-  void see_loss(double loss);
+  void see_loss(const at::Tensor& loss);  // undefined: it is another rank's
 
   const std::string& found() const { return found_; }
   int micro_batch() const { return micro_batch_; }

@@ -102,7 +102,8 @@ void Generation::run() {
 // ranks have the same ledger and so do what is missing together. Returns whether to stop at once.
 bool Generation::settle(Stepper& stepper) {
   const double stop = worker_.keeper.stop_requested() ? 1 : 0;
-  const bool stopping = sum_over(*groups_.world, {&stop, 1})[0] > 0;
+  const auto wishing = sum_over(*groups_.world, {&stop, 1}, worker_.holding.state.device());
+  const bool stopping = wishing[0] > 0;
   conclude(stepper, stopping);
   return stopping;
 }
@@ -159,8 +160,8 @@ void Generation::report() {
   auto& peak = worker_.peak_flops_per_second;
   if (peak) message.mutable_step()->set_peak_flops_per_second(*peak);
   worker_.keeper.send(message);
-  if (peak) return;
-  // Now, for nobody waits for the second step as they do for the first.
+  if (peak || !worker_.holding.state.device().is_cpu()) return;
+  // Now, for nobody waits for the second step as they do for the first. Of CPUs only.
   worker_.phases.enter(Phase::kMeasuring);
   peak = peak_of_rank(worker_.job);
 }

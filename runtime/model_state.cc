@@ -1,5 +1,6 @@
 #include "runtime/model_state.h"
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -11,7 +12,7 @@
 namespace phalanx::runtime {
 namespace {
 
-StatePart make_part(layout::Bucket bucket, int rank, at::ScalarType type) {
+StatePart make_part(layout::Bucket bucket, int rank, const at::TensorOptions& options) {
   StatePart part;
   part.index =
       static_cast<int>(std::ranges::lower_bound(bucket.replicas, rank) - bucket.replicas.begin());
@@ -19,7 +20,7 @@ StatePart make_part(layout::Bucket bucket, int rank, at::ScalarType type) {
   const auto count = bucket.sharded ? bucket.slice() : bucket.flat.elements;
   for (const auto& kind : kinds_of_state()) {
     const parallel::MemoryScope scope(kind.use);
-    part.*kind.tensor = at::zeros({count}, type);
+    part.*kind.tensor = at::zeros({count}, options);
   }
   part.bucket = std::move(bucket);
   return part;
@@ -27,7 +28,8 @@ StatePart make_part(layout::Bucket bucket, int rank, at::ScalarType type) {
 
 template <class T>
 void initialize_part(const StatePart& part, const config::Model& model, std::uint64_t seed) {
-  const std::span<T> all(part.parameters.data_ptr<T>(), static_cast<std::size_t>(part.count()));
+  const auto host = host_memory_for(part.parameters);
+  const std::span<T> all(host.data_ptr<T>(), static_cast<std::size_t>(part.count()));
   for (const auto& [region, offset] :
        layout::regions_between(part.bucket, part.begin, part.begin + part.count())) {
     const auto spec =
@@ -36,6 +38,7 @@ void initialize_part(const StatePart& part, const config::Model& model, std::uin
                       all.subspan(static_cast<std::size_t>(offset - part.begin),
                                   static_cast<std::size_t>(region.elements())));
   }
+  part.parameters.copy_(host);
 }
 
 }  // namespace
@@ -49,15 +52,17 @@ std::span<const KindOfState> kinds_of_state() {
   return kinds;
 }
 
-ModelState::ModelState(const config::Job& job, int rank)
+ModelState::ModelState(const config::Job& job, int rank, at::Device device)
     : model_(job.model),
       seed_(job.seed),
       partition_(layout::partition(job)),
       rank_(rank),
+      device_(device),
       specs_(layout::tensor_specs(job.model)) {
-  const auto type = job.train.precision == "fp64" ? at::kDouble : at::kFloat;
+  const auto options =
+      at::TensorOptions(device).dtype(job.train.precision == "fp64" ? at::kDouble : at::kFloat);
   for (auto& bucket : layout::buckets(job.model, partition_, rank, layout::kBucketBytes))
-    parts_.push_back(make_part(std::move(bucket), rank, type));
+    parts_.push_back(make_part(std::move(bucket), rank, options));
 }
 
 void ModelState::initialize() {
@@ -70,6 +75,10 @@ void ModelState::initialize() {
     part.second_moment.zero_();
   }
   progress = {};
+}
+
+at::Tensor host_memory_for(const at::Tensor& tensor) {
+  return tensor.is_cpu() ? tensor : at::empty(tensor.sizes(), tensor.scalar_type());
 }
 
 std::span<float> floats_of(const at::Tensor& tensor) {

@@ -42,13 +42,14 @@ std::span<const KindOfState> kinds_of_state();
 // where the job computes in that.
 class ModelState {
  public:
-  // All zero. `job.model.vocab_size` is resolved. Throws LayoutError.
-  ModelState(const config::Job& job, int rank);
+  // All zero, in the memory of `device`. `job.model.vocab_size` is resolved. Throws LayoutError.
+  ModelState(const config::Job& job, int rank, at::Device device = at::kCPU);
 
   // The parameters' initial values for the job's seed; moments and progress zero.
   void initialize();
 
   const layout::Partition& partition() const { return partition_; }
+  at::Device device() const { return device_; }
   int rank() const { return rank_; }
   layout::Coordinates coordinates() const { return partition_.mesh.coordinates(rank_); }
   const std::vector<layout::TensorSpec>& specs() const { return specs_; }  // of the whole model
@@ -62,11 +63,15 @@ class ModelState {
   std::uint64_t seed_;
   layout::Partition partition_;
   int rank_;
+  at::Device device_;
   std::vector<layout::TensorSpec> specs_;
   std::vector<StatePart> parts_;
 };
 
-// A fp32 tensor of a part, or of the like, as memory.
+// The tensor, or for one on a device room for what is to be copied to it, in the host's memory.
+at::Tensor host_memory_for(const at::Tensor& tensor);
+
+// A fp32 tensor in the host's memory as what it lies in.
 std::span<float> floats_of(const at::Tensor& tensor);
 
 }  // namespace phalanx::runtime

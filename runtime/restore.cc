@@ -1,5 +1,7 @@
 #include "runtime/restore.h"
 
+#include <ATen/ops/from_blob.h>
+
 #include <algorithm>
 #include <iterator>
 #include <map>
@@ -23,7 +25,10 @@ struct Header {
 Header share_header(comm::Group& world, int source, const Holding& holding) {
   Header header{holding.state.progress, holding.ledger};
   static_assert(std::is_trivially_copyable_v<Header>);
-  world.broadcast({&header, sizeof header, comm::ElementType::kUInt8}, source).wait();
+  const auto bytes = at::from_blob(&header, {sizeof header}, at::kByte);
+  const auto travelling = bytes.to(holding.state.device());
+  world.broadcast(parallel::buffer_of(travelling), source).wait();
+  bytes.copy_(travelling);
   return header;
 }
 
@@ -103,9 +108,10 @@ protocol::StepReport step_report(const Holding& holding, std::uint64_t generatio
 void load_state(const std::string& checkpoint, ModelState& state) {
   const auto manifest = checkpoint::read_manifest(checkpoint);
   std::vector<checkpoint::MutableStateView> wanted;
+  std::vector<at::Tensor> loaded;
   for (const auto& kind : kinds_of_state())
-    for (auto& part : state.parts()) {
-      const auto values = floats_of(part.*kind.tensor);
+    for (const auto& part : state.parts()) {
+      const auto values = floats_of(loaded.emplace_back(host_memory_for(part.*kind.tensor)));
       for (const auto& [region, offset] :
            layout::regions_between(part.bucket, part.begin, part.begin + part.count()))
         wanted.push_back({kind.name, region,
@@ -113,6 +119,9 @@ void load_state(const std::string& checkpoint, ModelState& state) {
                                          static_cast<std::size_t>(region.elements()))});
     }
   checkpoint::load(checkpoint, manifest, wanted);
+  auto from = loaded.begin();
+  for (const auto& kind : kinds_of_state())
+    for (const auto& part : state.parts()) (part.*kind.tensor).copy_(*from++);
   state.progress = {manifest.step, manifest.cursor, manifest.tokens};
 }
 

@@ -20,7 +20,7 @@ struct Ledger {
 
 // A rank's state, whether it is whole, and its ledger.
 struct Holding {
-  Holding(const config::Job& job, int rank) : state(job, rank) {}
+  Holding(const config::Job& job, int rank, at::Device device) : state(job, rank, device) {}
   ModelState state;
   bool whole = false;
   Ledger ledger;

@@ -28,20 +28,25 @@ protocol::FromWorker result_message(const checkpoint::SaveResult& result,
   return message;
 }
 
-// Of each bucket the slice that is this rank's alone.
-std::vector<checkpoint::StateView> owned_views(ModelState& state) {
+// Of each bucket the slice that is this rank's alone, and what it lies in.
+struct OwnedState {
   std::vector<checkpoint::StateView> views;
+  std::vector<at::Tensor> tensors;  // the state's, or of a device's copies
+};
+
+OwnedState owned_state(const ModelState& state) {
+  OwnedState owned;
   for (const auto& kind : kinds_of_state())
-    for (auto& part : state.parts()) {
-      const auto first = part.index * part.bucket.slice();
-      const auto values = floats_of(part.*kind.tensor);
-      for (const auto& [region, offset] :
-           layout::regions_between(part.bucket, first, first + part.bucket.slice()))
-        views.push_back({kind.name, region,
-                         values.subspan(static_cast<std::size_t>(offset - part.begin),
-                                        static_cast<std::size_t>(region.elements()))});
+    for (const auto& part : state.parts()) {
+      const auto first = part.index * part.bucket.slice(), behind = first + part.bucket.slice();
+      const auto slice = (part.*kind.tensor).narrow(0, first - part.begin, behind - first).cpu();
+      const auto values = floats_of(owned.tensors.emplace_back(slice));
+      for (const auto& [region, offset] : layout::regions_between(part.bucket, first, behind))
+        owned.views.push_back({kind.name, region,
+                               values.subspan(static_cast<std::size_t>(offset - first),
+                                              static_cast<std::size_t>(region.elements()))});
     }
-  return views;
+  return owned;
 }
 
 }  // namespace
@@ -66,7 +71,7 @@ void Saving::save(ModelState& state, std::uint64_t generation) {
   const auto begin = Clock::now();
   std::vector<checkpoint::GlobalTensor> tensors;
   for (const auto& spec : state.specs()) tensors.push_back({spec.name, spec.shape});
-  const auto views = owned_views(state);
+  const auto owned = owned_state(state);
 
   protocol::ShardSaved saved;
   saved.set_generation(generation);
@@ -79,7 +84,7 @@ void Saving::save(ModelState& state, std::uint64_t generation) {
   // The writer's thread may be done before save() returns, and then has no stall to report.
   auto stall = std::make_shared<std::atomic<double>>(0);
   writer_.save(directory, checkpoint::shard_file(state.rank(), state.partition().mesh.ranks()),
-               tensors, views, Clock::now() + kWriteDeadline,
+               tensors, owned.views, Clock::now() + kWriteDeadline,
                [this, saved, stall](const checkpoint::SaveResult& result) mutable {
                  saved.set_stall_seconds(*stall);
                  keeper_.send(result_message(result, std::move(saved)));

@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -14,6 +15,7 @@
 #include "layout/step_schedule.h"
 #include "model/lr_schedule.h"
 #include "model/transformer.h"
+#include "parallel/to_device.h"
 #include "parallel/vocabulary.h"
 #include "runtime/agree.h"
 #include "runtime/finite_search.h"
@@ -43,29 +45,23 @@ std::int64_t token_count(const NumberedMicroBatches& batches) {
   return tokens;
 }
 
-double squared_norm(const at::Tensor& flat) {
-  const auto count = static_cast<std::size_t>(flat.numel());
-  if (flat.scalar_type() == at::kDouble)
-    return kernels::squared_norm({flat.const_data_ptr<double>(), count});
-  return kernels::squared_norm({flat.const_data_ptr<float>(), count});
-}
-
 // What flows between stages for a micro-batch: the vectors of own tokens (parallel/tensor_axis.h).
 parallel::ScheduleExecutor::Boundary boundary(const config::Job& job, int tensor_ranks) {
   return [width = job.model.width, type = compute_type(job.train.precision),
           tensor_ranks](const at::Tensor& inputs) {
-    if (tensor_ranks == 1) return at::empty({inputs.size(0), inputs.size(1), width}, type);
-    return at::empty({1, inputs.numel() / tensor_ranks, width}, type);
+    const auto options = inputs.options().dtype(type);
+    if (tensor_ranks == 1) return at::empty({inputs.size(0), inputs.size(1), width}, options);
+    return at::empty({1, inputs.numel() / tensor_ranks, width}, options);
   };
 }
 
 // Where the tensors of a step lie. Those of experts have the sizes of their loads, which no step
-// has twice: nothing to plan.
+// has twice: nothing to plan. A device's allocator keeps what has been freed.
 class StepMemory {
  public:
-  StepMemory(parallel::PlannedArena& arena, const config::Model& model)
+  StepMemory(parallel::PlannedArena& arena, const config::Model& model, at::Device device)
       : use_(parallel::MemoryUse::kActivations) {
-    if (model.experts == 0) pass_.emplace(arena);
+    if (model.experts == 0 && device.is_cpu()) pass_.emplace(arena);
   }
 
  private:
@@ -77,6 +73,7 @@ class StepMemory {
 
 // What all ranks know after the commit point, as sums over them.
 struct Stepper::Commit {
+  enum { kLoss, kTokens, kSquaredNorm, kBalanceLoss, kBusiestExperts, kStop, kTrace };
   double loss, tokens, squared_norm, balance_loss, busiest_experts, stop, trace;
 };
 
@@ -90,7 +87,8 @@ Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& 
       at_(state.coordinates()),
       tensor_axis_(groups.axes, job.model.sequence_length),
       gradients_(groups.buckets, layout::gradient_policy(job.parallel),
-                 gradient_type(job.train.precision), wire_type(job)),
+                 at::TensorOptions(state.device()).dtype(gradient_type(job.train.precision)),
+                 wire_type(job)),
       weights_(state, groups, job.train.precision),
       parameters_(make_parameters()),
       mask_(data.tells_documents() ? std::make_shared<parallel::DocumentMask>() : nullptr),
@@ -100,7 +98,8 @@ Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& 
             return parallel::cross_entropy(tensor_axis_, logits, targets, job_.model.vocab_size);
           },
           boundary(job, tensor_axis_.size()), groups.pipeline, mask_),
-      experts_(job.model) {
+      experts_(job.model),
+      balance_loss_(at::zeros({1}, at::TensorOptions(state.device()).dtype(at::kDouble))) {
   weights_.gather_changes();
 }
 
@@ -140,7 +139,7 @@ parallel::ExecutorHooks Stepper::hooks() {
   hooks.reduce = [this](int chunk) { gradients_.reduce(chunk); };
   hooks.ready = [this](const std::string& tensor) { gradients_.complete(tensor); };
   hooks.watch.turn = [this](const parallel::Block& block, const parallel::Saved& saved) {
-    balance_loss_ += block.auxiliary_loss(saved);
+    if (const auto loss = block.auxiliary_loss(saved); loss.defined()) balance_loss_.add_(loss);
   };
   hooks.watch.before = [this](const parallel::Block& block) { weights_.await(block); };
   return hooks;
@@ -149,9 +148,9 @@ parallel::ExecutorHooks Stepper::hooks() {
 StepOutcome Stepper::run(const Wishes& wishes) {
   phases_.begin_step(state_.progress.step + 1);
   phases_.enter(Phase::kData);
-  const StepMemory memory(step_arena_, job_.model);
+  const StepMemory memory(step_arena_, job_.model, state_.device());
   const auto batches = next_batches();
-  const double local_loss = accumulate_gradients(batches);
+  const auto local_loss = accumulate_gradients(batches);
 
   const Commit sums = commit(local_loss, batches, wishes);
   const double norm = std::sqrt(sums.squared_norm) / sums.tokens;
@@ -188,27 +187,31 @@ void Stepper::for_each_bias(const Body& body) {
 }
 
 NumberedMicroBatches Stepper::next_batches() const {
-  return own_positions(
+  return own_part(
       data_.step(state_.progress.samples, state_.partition().mesh.sizes().data, at_.data));
 }
 
-// What the context axis leaves of every sequence to this rank.
-NumberedMicroBatches Stepper::own_positions(NumberedMicroBatches batches) const {
-  if (!groups_.axes.context) return batches;
-  const auto positions = groups_.axes.own_positions(job_.model.sequence_length);
-  const auto index = at::tensor(positions, at::kLong);
+// What the context axis leaves of every sequence to this rank, on its device.
+NumberedMicroBatches Stepper::own_part(NumberedMicroBatches batches) const {
+  at::Tensor index;
+  if (groups_.axes.context)
+    index = at::tensor(groups_.axes.own_positions(job_.model.sequence_length), at::kLong);
   for (auto& batch : batches.tensors) {
-    batch.inputs = batch.inputs.index_select(1, index);
-    batch.targets = batch.targets.index_select(1, index);
+    for (auto* tokens : {&batch.inputs, &batch.targets}) {
+      if (index.defined()) *tokens = tokens->index_select(1, index);
+      *tokens = parallel::to_device(*tokens, state_.device());
+    }
+    if (batch.first_visible.defined())
+      batch.first_visible = parallel::to_device(batch.first_visible, state_.device());
   }
   return batches;
 }
 
-double Stepper::accumulate_gradients(const NumberedMicroBatches& batches) {
+at::Tensor Stepper::accumulate_gradients(const NumberedMicroBatches& batches) {
   gather_changes();
   gradients_.begin_step();
-  balance_loss_ = 0;
-  const double loss = executor_.run(schedule_of(batches), batches.tensors, hooks());
+  balance_loss_.zero_();
+  auto loss = executor_.run(schedule_of(batches), batches.tensors, hooks());
   phases_.enter(Phase::kCommit);
   gradients_.finish_step();
   for_each_bias([&](std::size_t part, const layout::TensorSpec& bias, std::int64_t first) {
@@ -228,27 +231,33 @@ const layout::Schedule& Stepper::schedule_of(const NumberedMicroBatches& batches
   return schedule_;
 }
 
+double Stepper::tokens_counted(const NumberedMicroBatches& batches) const {
+  return counts_tokens() ? static_cast<double>(token_count(batches)) : 0.0;
+}
+
 // Tensor ranks have the same tokens.
 bool Stepper::counts_tokens() const {
   const auto& map = state_.partition().map;
   return at_.tensor == 0 && map.rank_of(map.stages() - 1) == at_.pipeline;
 }
 
-Stepper::Commit Stepper::commit(double local_loss, const NumberedMicroBatches& batches,
+Stepper::Commit Stepper::commit(const at::Tensor& local_loss, const NumberedMicroBatches& batches,
                                 const Wishes& wishes) {
-  double norm = 0;
-  for (std::size_t i = 0; i < state_.parts().size(); ++i) norm += squared_norm(gradients_.owned(i));
-  const double counted = counts_tokens() ? 1 : 0;
+  // What the host knows, and behind it on the device what that has computed.
+  const auto mine =
+      parallel::to_device(at::tensor({0.0, tokens_counted(batches), 0.0, 0.0, 0.0,
+                                      wishes.stop ? 1.0 : 0.0, wishes.trace ? 1.0 : 0.0}),
+                          state_.device());
+  const auto add = [&](int place, const at::Tensor& number) {
+    if (number.defined()) mine.narrow(0, place, 1).add_(number);
+  };
+  if (counts_tokens()) add(Commit::kLoss, local_loss);
+  for (std::size_t i = 0; i < state_.parts().size(); ++i)
+    add(Commit::kSquaredNorm, kernels::squared_norm(gradients_.owned(i)));
+  add(Commit::kBalanceLoss, balance_loss_);
   // All ranks of a stage have the same sums of its layers' load.
-  const bool speaks = at_.data == 0 && at_.context == 0 && at_.tensor == 0;
-  const double busiest = speaks ? experts_.busiest() : 0;
-  const double mine[] = {counted * local_loss,
-                         counted * static_cast<double>(token_count(batches)),
-                         norm,
-                         balance_loss_,
-                         busiest,
-                         wishes.stop ? 1.0 : 0.0,
-                         wishes.trace ? 1.0 : 0.0};
+  if (at_.data == 0 && at_.context == 0 && at_.tensor == 0)
+    add(Commit::kBusiestExperts, experts_.busiest());
   const auto sums = sum_over(*groups_.world, mine);
   return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]};
 }
@@ -263,7 +272,7 @@ void Stepper::blame(const NumberedMicroBatches& batches) {
 
   std::vector<double> moments(static_cast<std::size_t>(groups_.world->size()), 0.0);
   moments[static_cast<std::size_t>(groups_.world->rank())] = search.moment();
-  const auto all = sum_over(*groups_.world, moments);
+  const auto all = sum_over(*groups_.world, moments, state_.device());
   const auto first = std::ranges::min_element(all);
   const bool nobody = *first == FiniteSearch::kNever;
   const auto speaker = nobody ? 0 : first - all.begin();
@@ -286,17 +295,17 @@ void Stepper::blame(const NumberedMicroBatches& batches) {
 double Stepper::validate() {
   phases_.enter(Phase::kValidation);
   gather_changes();
-  const auto batches =
-      own_positions(data_.validation(state_.partition().mesh.sizes().data, at_.data));
+  const auto batches = own_part(data_.validation(state_.partition().mesh.sizes().data, at_.data));
   if (validation_schedule_.ranks.empty())
     validation_schedule_ = layout::validation_schedule(job_, state_.partition(),
                                                        static_cast<int>(batches.tensors.size()));
   auto silent = hooks();
   silent.enter = nullptr;
-  const StepMemory memory(validation_arena_, job_.model);
-  const double loss = executor_.run(validation_schedule_, batches.tensors, silent);
-  const double counted = counts_tokens() ? 1 : 0;
-  const double mine[] = {counted * loss, counted * static_cast<double>(token_count(batches))};
+  const StepMemory memory(validation_arena_, job_.model, state_.device());
+  const auto loss = executor_.run(validation_schedule_, batches.tensors, silent);
+  const auto mine =
+      parallel::to_device(at::tensor({0.0, tokens_counted(batches)}), state_.device());
+  if (counts_tokens()) mine.narrow(0, 0, 1).add_(loss);
   const auto sums = sum_over(*groups_.world, mine);
   return sums[0] / sums[1];
 }

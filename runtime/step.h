@@ -59,9 +59,10 @@ class Stepper {
   double validate();
 
   // Forward and backward of this rank's part of the step at the cursor, gradients summed over their
-  // replicas; returns the local loss, summed over its tokens. A part of run(), public for proofs
-  // about gradients.
-  double accumulate_gradients(const NumberedMicroBatches& batches);
+  // replicas; returns the local loss, summed over its tokens, one fp64 number on the device, or
+  // undefined where the model does not end on this rank. A part of run(), public for proofs about
+  // gradients.
+  at::Tensor accumulate_gradients(const NumberedMicroBatches& batches);
   NumberedMicroBatches next_batches() const;
   const parallel::GradientBuckets& gradients() const { return gradients_; }
   // The tokens that each expert has got in the last step, of the layers that this rank has.
@@ -75,11 +76,13 @@ class Stepper {
   parallel::Parameters make_parameters() const;
   std::vector<parallel::Chunk> make_chunks() const;
   parallel::ExecutorHooks hooks();
-  NumberedMicroBatches own_positions(NumberedMicroBatches batches) const;
+  NumberedMicroBatches own_part(NumberedMicroBatches batches) const;
   void gather_changes();
   const layout::Schedule& schedule_of(const NumberedMicroBatches& batches);
   bool counts_tokens() const;
-  Commit commit(double local_loss, const NumberedMicroBatches& batches, const Wishes& wishes);
+  double tokens_counted(const NumberedMicroBatches& batches) const;  // 0 where others count them
+  Commit commit(const at::Tensor& local_loss, const NumberedMicroBatches& batches,
+                const Wishes& wishes);
   [[noreturn]] void blame(const NumberedMicroBatches& batches);
   // Calls body(part of the state, tensor in its bucket) for the biases of routers.
   template <class Body>
@@ -102,7 +105,7 @@ class Stepper {
   std::shared_ptr<parallel::DocumentMask> mask_;  // null: causal attention
   parallel::ScheduleExecutor executor_;
   model::ExpertBalance experts_;
-  double balance_loss_ = 0;  // of this rank's tokens and layers in the step under way
+  at::Tensor balance_loss_;  // of this rank's tokens and layers in the step under way, fp64 [1]
 };
 
 }  // namespace phalanx::runtime

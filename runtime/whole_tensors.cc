@@ -26,7 +26,7 @@ void add_owned_gradients(const ModelState& state, const parallel::GradientBucket
   for (std::size_t i = 0; i < state.parts().size(); ++i) {
     const auto& part = state.parts()[i];
     const auto first = part.index * part.bucket.slice();
-    const auto owned = gradients.owned(i);
+    const auto owned = gradients.owned(i).cpu();
     for (const auto& [region, offset] :
          layout::regions_between(part.bucket, first, first + part.bucket.slice())) {
       const auto spec =

@@ -16,6 +16,7 @@
 #include "config/load.h"
 #include "parallel/tensor_memory.h"
 #include "protocol/exit_code.h"
+#include "runtime/device.h"
 #include "runtime/failure.h"
 #include "runtime/generation.h"
 
@@ -130,12 +131,14 @@ int fail(KeeperLink& keeper, const Failure& failure) {
 int train(KeeperLink& keeper, protocol::BlackBox& black_box) {
   const auto job = config::load_job(keeper.start().job()).job;
   at::set_num_threads(static_cast<int>(job.launch.threads_per_rank));
+  const auto device = open_device(job.launch.device, keeper.start().slot());
   const comm::Backend& backend =
       comm::find_backend(job.launch.backend, comm::plugin_folders(self_program()));
   const auto endpoint = backend.open(keeper.start().host());
   TrainingData data(job);
   const auto& start = keeper.start();
-  Holding holding(job, static_cast<int>(start.node() * job.launch.ranks_per_node + start.slot()));
+  Holding holding(job, static_cast<int>(start.node() * job.launch.ranks_per_node + start.slot()),
+                  device);
   Saving saving(job, keeper.start().attempt(), keeper);
   Tracer tracer(protocol::RunDirectory(keeper.start().output()), keeper.start().node());
   PhaseClock phases(black_box, &tracer.spans());

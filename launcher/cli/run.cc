@@ -73,13 +73,22 @@ void print_plan(const config::Job& job, const Attempt& attempt, const Printer& p
   printer.print(plan, describe(job) + beginning_of(attempt, job));
 }
 
-// A backend that is there. Throws RefusedError.
-const comm::Backend& backend_of(const config::Job& job) {
+const comm::Backend& present_backend(const std::string& name) {
   try {
-    return comm::find_backend(job.launch.backend, comm::plugin_folders(self_program()));
+    return comm::find_backend(name, comm::plugin_folders(self_program()));
   } catch (const SystemError& error) {
     throw RefusedError(error.what(), error.help());
   }
+}
+
+// A backend that is there and reaches the job's device. Throws RefusedError.
+const comm::Backend& backend_of(const config::Job& job) {
+  const auto& backend = present_backend(job.launch.backend);
+  if (backend.computes_on(job.launch.device)) return backend;
+  throw RefusedError(
+      fmt::format("launch.backend: {}: expected one for launch.device: {}, found one for {}",
+                  backend.name, job.launch.device, comm::device_name(backend.devices.front())),
+      fmt::format("set launch.backend: {}", job.launch.device == "cuda" ? "nccl" : "native"));
 }
 
 // Throws RefusedError without an mpirun.

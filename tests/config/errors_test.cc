@@ -164,8 +164,7 @@ TEST(Errors, NameTheNearestOfTheAllowedWords) {
 TEST(Errors, SayOfEveryValueThatIsPlannedThatItIsNotSupportedYet) {
   const JobFolder folder;
   const std::vector<std::pair<std::string, std::string>> planned = {
-      {"train.precision", "fp64"},       {"launch.device", "cuda"},
-      {"launch.backend", "nccl"},        {"model.preset", "gpt"},
+      {"train.precision", "fp64"},       {"model.preset", "gpt"},
       {"data.tokenizer", "bpe.json"},    {"train.optimizer.name", "muon"},
       {"train.lr_schedule.name", "wsd"}, {"data.train.0.weight", "0.5"},
       {"recovery.snapshot_every", "5"}};

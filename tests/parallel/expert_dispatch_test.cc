@@ -38,8 +38,8 @@ void expect_every_row_at_its_expert_and_back(const ExpertDispatch& dispatch,
        [&](std::size_t c, const at::Tensor& rows) {
          auto results = rows.clone();
          std::int64_t row = 0;
-         for (std::size_t e = 0; e < chunks[c].rows().size(); ++e)
-           for (std::int64_t i = 0; i < chunks[c].rows()[e]; ++i)
+         for (std::size_t e = 0; e < chunks[c].rows.size(); ++e)
+           for (std::int64_t i = 0; i < chunks[c].rows[e]; ++i)
              results[row++].add_(1000.0 * static_cast<double>(dispatch.first_expert() +
                                                               static_cast<std::int64_t>(e) + 1));
          EXPECT_EQ(row, rows.size(0));
@@ -88,7 +88,7 @@ TEST(ExpertDispatch, BearsThatAllTokensGoToTheExpertsOfOneRank) {
     expect_every_row_at_its_expert_and_back(dispatch, chosen);
     const auto chunks = dispatch.plan(chosen, dispatch.exchange(chosen));
     for (const auto& chunk : chunks)
-      EXPECT_EQ(chunk.rows()[0], group->rank() == 2 ? 4 * chunk.tokens : 0);
+      EXPECT_EQ(chunk.rows[0], group->rank() == 2 ? 4 * chunk.tokens : 0);
   });
 }
 

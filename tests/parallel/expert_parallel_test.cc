@@ -50,7 +50,7 @@ Passes run(const MoeFeedForward& block, const at::Tensor& x, const at::Tensor& d
   parallel::Saved saved;
   Passes passes;
   passes.y = block.forward(x, saved);
-  passes.auxiliary = block.auxiliary_loss(saved);
+  passes.auxiliary = block.auxiliary_loss(saved).item<double>();
   passes.dx = block.backward_input(dy, saved);
   block.backward_weight(saved);
   return passes;

@@ -150,7 +150,7 @@ TEST_F(DataParallel, SumsDoublesWithAllTheirDigits) {
   job_.launch.ranks_per_node = 3;
   on_ranks([&](Rank& self) {
     const double mine[] = {1.0 / 3, 1e15 + self.rank, self.rank == 1 ? NAN : 0.0};
-    const auto sums = sum_over(*self.groups.world, mine);
+    const auto sums = sum_over(*self.groups.world, mine, at::kCPU);
     EXPECT_EQ(sums[0], 1.0 / 3 + 1.0 / 3 + 1.0 / 3);
     EXPECT_EQ(sums[1], 3e15 + 3);
     EXPECT_TRUE(std::isnan(sums[2]));

@@ -56,7 +56,7 @@ class DocumentMask : public SmallJob, public testing::WithParamInterface<const c
     job_.data.attention_mask = mask;
     on_ranks([&](Rank& self) {
       result.batches = batches.tensors.empty() ? self.stepper.next_batches() : batches;
-      result.loss = self.stepper.accumulate_gradients(result.batches);
+      result.loss = self.stepper.accumulate_gradients(result.batches).item<double>();
       add_owned_gradients(self.state, self.stepper.gradients(), result.gradients);
     });
     return result;
