@@ -5,7 +5,10 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <utility>
 
+#include "tests/pretend_device/host_waits.h"
+#include "tests/pretend_device/pretend_device.h"
 #include "tests/runtime/parity.h"
 #include "tests/runtime/watched_group.h"
 
@@ -59,6 +62,24 @@ TEST_P(Layouts, RepeatBitForBitAndMoveBytesOnEveryAxis) {
   }
   interference_ = {};
   EXPECT_TRUE(outcome() == once);
+}
+
+// On a device whose memory the host cannot touch, with the CPU's kernels: what differs is where
+// things lie. In a step of a dense model the host waits once, for the sums of the commit point.
+TEST_P(Layouts, AreBitwiseTheSameOnADeviceThatTheHostWaitsForOncePerStep) {
+  job_.train.precision = "bf16";
+  const auto expected = curve();
+  pretend::install_pretend_device();
+  device_ = pretend::kDevice;
+  interference_.step = [this](Rank&, int step) {
+    thread_local pretend::HostWaits before;
+    const auto waits = pretend::host_waits() - std::exchange(before, pretend::host_waits());
+    if (step == 0 || job_.model.experts > 0) return;
+    EXPECT_EQ(waits.reads, 1);
+    EXPECT_EQ(waits.works, 1);
+    EXPECT_EQ(waits.total(), 2);
+  };
+  EXPECT_EQ(curve(), expected);
 }
 
 std::vector<LayoutCase> of_even_ranks(std::vector<LayoutCase> cases) {

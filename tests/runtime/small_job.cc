@@ -9,6 +9,7 @@
 #include "data/token_file_writer.h"
 #include "layout/registered_memory.h"
 #include "tests/parallel/ranks_as_threads.h"
+#include "tests/pretend_device/communicator.h"
 
 namespace phalanx::runtime {
 namespace {
@@ -70,22 +71,23 @@ void SmallJob::on_ranks(const std::function<void(Rank&)>& body) {
   std::vector<int> nodes;
   for (int rank = 0; rank < job_.ranks(); ++rank)
     nodes.push_back(rank / static_cast<int>(job_.launch.ranks_per_node));
-  on_communicators(nodes, layout::registered_bytes(job_),
-                   [&](int rank, comm::Communicator& communicator) {
-                     const TrainingData data(job_);
-                     ModelState state(job_, rank);
-                     state.initialize();
-                     auto groups = make_mesh_groups(communicator, state);
-                     if (interference_.groups) interference_.groups(rank, groups);
-                     protocol::BlackBox black_box{};
-                     PhaseClock phases(black_box);
-                     auto job = job_;
-                     if (interference_.job) interference_.job(rank, job);
-                     Stepper stepper(job, state, data, groups, phases);
-                     Rank self{rank, state, groups, data, stepper};
-                     body(self);
-                     groups.world->barrier().wait();
-                   });
+  on_communicators(
+      nodes, layout::registered_bytes(job_), [&](int rank, comm::Communicator& of_the_host) {
+        const auto on_device = device_.is_cpu() ? nullptr : pretend::on_pretend_device(of_the_host);
+        const TrainingData data(job_);
+        ModelState state(job_, rank, device_);
+        state.initialize();
+        auto groups = make_mesh_groups(on_device ? *on_device : of_the_host, state);
+        if (interference_.groups) interference_.groups(rank, groups);
+        protocol::BlackBox black_box{};
+        PhaseClock phases(black_box);
+        auto job = job_;
+        if (interference_.job) interference_.job(rank, job);
+        Stepper stepper(job, state, data, groups, phases);
+        Rank self{rank, state, groups, data, stepper};
+        body(self);
+        groups.world->barrier().wait();
+      });
 }
 
 void SmallJob::add_first_gradients(Rank& self, WholeTensors& whole) {

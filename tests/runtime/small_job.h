@@ -73,6 +73,7 @@ class SmallJob : public testing::Test {
 
   std::filesystem::path folder_;
   config::Job job_;
+  at::Device device_ = at::kCPU;  // that the ranks compute on; else pretend::kDevice
 
  private:
   void add_first_gradients(Rank& self, WholeTensors& whole);
