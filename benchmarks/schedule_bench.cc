@@ -24,9 +24,10 @@ namespace {
 
 using layout::ScheduleKind;
 
-constexpr ScheduleKind kSchedules[] = {ScheduleKind::kGPipe,       ScheduleKind::kOneFOneB,
-                                       ScheduleKind::kInterleaved, ScheduleKind::kZbH1,
-                                       ScheduleKind::kZbV,         ScheduleKind::kDualPipeV};
+constexpr ScheduleKind kSchedules[] = {ScheduleKind::kGPipe,     ScheduleKind::kOneFOneB,
+                                       ScheduleKind::kEager1F1B, ScheduleKind::kInterleaved,
+                                       ScheduleKind::kZbH1,      ScheduleKind::kZbH2,
+                                       ScheduleKind::kZbV,       ScheduleKind::kDualPipeV};
 
 void wait(std::int64_t nanoseconds) {
   std::this_thread::sleep_for(std::chrono::nanoseconds(nanoseconds));

@@ -22,9 +22,10 @@ struct Row {
 constexpr std::array kRows{
     Row{ScheduleKind::kGPipe, "gpipe", "GPipe", Placement::kLoop, 1, 0},
     Row{ScheduleKind::kOneFOneB, "1f1b", "1F1B", Placement::kLoop, 1, 1},
+    Row{ScheduleKind::kEager1F1B, "eager_1f1b", "eager 1F1B", Placement::kLoop, 1, 1},
     Row{ScheduleKind::kInterleaved, "interleaved_1f1b", "interleaved 1F1B", Placement::kLoop, 2, 0},
     Row{ScheduleKind::kZbH1, "zb_h1", "ZB-H1", Placement::kLoop, 1, 1},
-    Row{ScheduleKind::kZbH2, "", "ZB-H2", Placement::kLoop, 1, 1},
+    Row{ScheduleKind::kZbH2, "zb_h2", "ZB-H2", Placement::kLoop, 1, 1},
     Row{ScheduleKind::kZbV, "zb_v", "ZB-V", Placement::kV, 2, 2},
     Row{ScheduleKind::kDualPipeV, "dualpipe_v", "DualPipeV", Placement::kV, 2, 2},
     Row{ScheduleKind::kNoPipeline, "", "no pipeline", Placement::kLoop, 1, 0},
@@ -58,7 +59,9 @@ std::vector<Operation> passes_of(ScheduleKind kind, const PipelineShape& shape, 
     case ScheduleKind::kGPipe:
       return schedules::gpipe(shape);
     case ScheduleKind::kOneFOneB:
-      return schedules::one_f_one_b(shape, rank);
+      return schedules::one_f_one_b(shape, rank, 1);
+    case ScheduleKind::kEager1F1B:
+      return schedules::one_f_one_b(shape, rank, 2);
     case ScheduleKind::kInterleaved:
       return schedules::interleaved(shape, rank);
     case ScheduleKind::kZbH1:

@@ -13,14 +13,15 @@ namespace phalanx::layout {
 enum class ScheduleKind : std::uint8_t {
   kGPipe,
   kOneFOneB,
+  kEager1F1B,
   kInterleaved,
   kZbH1,
-  kZbH2,  // for the simulator: it keeps up to twice the activations of 1F1B, so no job runs it
+  kZbH2,
   kZbV,
   kDualPipeV,
   kNoPipeline,  // of a single rank
 };
-// As a job names it, "1f1b"; ZB-H2 is no job's, and no pipeline goes without saying.
+// As a job names it, "1f1b"; no pipeline goes without saying.
 const char* job_name(ScheduleKind kind);
 // The other way round. Throws LayoutError with the nearest name.
 ScheduleKind schedule_kind(std::string_view job_name);
@@ -52,8 +53,10 @@ std::vector<Operation> gpipe(const PipelineShape& shape);
 std::vector<Operation> no_pipeline(const PipelineShape& shape);
 
 // As many forwards as keep the stages behind busy, then one forward and one backward in turn
-// (Narayanan et al. 2019, "PipeDream"; with a flush 2020).
-std::vector<Operation> one_f_one_b(const PipelineShape& shape, int rank);
+// (Narayanan et al. 2019, "PipeDream"; with a flush 2020). `warm_up` times as many forwards as that
+// needs leave a message the time of a pass each way before anybody waits for it. 1F1B: warm_up 1,
+// eager 1F1B (Zhuang et al. 2022, "On Optimizing the Communication of Model Parallelism"): 2.
+std::vector<Operation> one_f_one_b(const PipelineShape& shape, int rank, int warm_up);
 
 // 1F1B over several chunks a rank (Narayanan et al. 2021, "Efficient Large-Scale Language Model
 // Training on GPU Clusters Using Megatron-LM", section 2.2): micro-batches in groups of `ranks`,

@@ -39,6 +39,7 @@ GalleryDrawing composed() {
 std::vector<GalleryDrawing> schedule_gallery() {
   return {plain(ScheduleKind::kGPipe, 1, "gpipe.svg"),
           plain(ScheduleKind::kOneFOneB, 1, "1f1b.svg"),
+          plain(ScheduleKind::kEager1F1B, 1, "eager_1f1b.svg"),
           plain(ScheduleKind::kInterleaved, 2, "interleaved_1f1b.svg"),
           plain(ScheduleKind::kZbH1, 1, "zb_h1.svg"),
           plain(ScheduleKind::kZbH2, 1, "zb_h2.svg"),

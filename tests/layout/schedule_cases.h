@@ -14,9 +14,9 @@ struct ScheduleCase {
 };
 
 inline constexpr ScheduleKind kEveryKind[] = {
-    ScheduleKind::kGPipe,     ScheduleKind::kOneFOneB,  ScheduleKind::kInterleaved,
-    ScheduleKind::kZbH1,      ScheduleKind::kZbH2,      ScheduleKind::kZbV,
-    ScheduleKind::kDualPipeV, ScheduleKind::kNoPipeline};
+    ScheduleKind::kGPipe,       ScheduleKind::kOneFOneB,  ScheduleKind::kEager1F1B,
+    ScheduleKind::kInterleaved, ScheduleKind::kZbH1,      ScheduleKind::kZbH2,
+    ScheduleKind::kZbV,         ScheduleKind::kDualPipeV, ScheduleKind::kNoPipeline};
 
 // Numbers of chunks that a schedule has, of those up to 4.
 inline std::vector<int> chunk_counts(ScheduleKind kind) {

@@ -196,8 +196,8 @@ TEST(ScheduleCheck, TellsHowManyMessagesMustBeAbleToWait) {
     return check_schedule(plain(kind, {4, chunk_counts(kind)[0], 8})).channel_capacity;
   };
   EXPECT_EQ(capacity(ScheduleKind::kGPipe), 0U);
-  for (const auto kind : {ScheduleKind::kOneFOneB, ScheduleKind::kInterleaved, ScheduleKind::kZbH1,
-                          ScheduleKind::kZbH2})
+  for (const auto kind : {ScheduleKind::kOneFOneB, ScheduleKind::kEager1F1B,
+                          ScheduleKind::kInterleaved, ScheduleKind::kZbH1, ScheduleKind::kZbH2})
     EXPECT_EQ(capacity(kind), 1U);
   EXPECT_EQ(capacity(ScheduleKind::kZbV), 2U);
   EXPECT_EQ(capacity(ScheduleKind::kDualPipeV), 2U);

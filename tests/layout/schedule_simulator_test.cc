@@ -140,6 +140,31 @@ TEST(Simulator, GivesTheBubblesOfTheVSchedules) {
     }
 }
 
+// Part of the messages' time that a step does not take longer for, where they take 30 % of a step
+// on a link that is no limit.
+double hidden(ScheduleKind kind, int micro_batches) {
+  const auto schedule = plain(kind, {2, 1, micro_batches});
+  const auto makespan = [&](double transfer) {
+    constexpr std::int64_t kPass = 1'000'000;
+    return static_cast<double>(
+        simulate(schedule, uniform(schedule, {kPass, kPass, kPass}, std::llround(transfer)))
+            .makespan);
+  };
+  const double communication = 0.3 * makespan(0);
+  return 1 - (makespan(communication / micro_batches) - makespan(0)) / communication;
+}
+
+// What is left of eager 1F1B's is the first message and the last, of ZB-H2's the first: the last
+// gradients of weights hide the last.
+TEST(Simulator, SchedulesWithMoreForwardsUnderWayHideTheirMessages) {
+  for (const int m : {8, 16}) {
+    EXPECT_NEAR(hidden(ScheduleKind::kOneFOneB, m), 0, 1e-5);
+    EXPECT_NEAR(hidden(ScheduleKind::kEager1F1B, m), 1 - 2.0 / m, 1e-5);
+    EXPECT_LT(hidden(ScheduleKind::kZbH1, m), 0.42);
+    EXPECT_NEAR(hidden(ScheduleKind::kZbH2, m), 1 - 1.0 / m, 1e-5);
+  }
+}
+
 TEST(Simulator, AMessageTakesItsTimeFromTheEndOfAPassAndCostsNoRankAny) {
   const auto schedule = plain(ScheduleKind::kOneFOneB, {2, 1, 1});
   const auto timeline = simulate(schedule, uniform(schedule, {10, 20, 30}, 7));

@@ -95,8 +95,9 @@ const std::vector<Feature>& features() {
       {"pipeline", numbers(
                        {1, 2, 3}, [](Job & job) -> auto& { return job.parallel.pipeline; })},
       {"schedule",
-       {none(), schedule("gpipe", 2), schedule("1f1b", 1), schedule("interleaved_1f1b", 2),
-        schedule("zb_h1", 1), schedule("zb_v", 2), schedule("dualpipe_v", 2)}},
+       {none(), schedule("gpipe", 2), schedule("1f1b", 1), schedule("eager_1f1b", 1),
+        schedule("interleaved_1f1b", 2), schedule("zb_h1", 1), schedule("zb_h2", 1),
+        schedule("zb_v", 2), schedule("dualpipe_v", 2)}},
       {"context", numbers(
                       {1, 2, 3}, [](Job & job) -> auto& { return job.parallel.context; })},
       {"exchange", {none(), exchange("ring"), exchange("ulysses")}},

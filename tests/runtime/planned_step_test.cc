@@ -94,6 +94,8 @@ INSTANTIATE_TEST_SUITE_P(
         PlannedLayout{.pipeline = 3, .precision = "bf16"},
         PlannedLayout{.pipeline = 2, .schedule = "interleaved_1f1b", .virtual_stages = 2},
         PlannedLayout{.pipeline = 3, .schedule = "zb_h1"},
+        PlannedLayout{.pipeline = 3, .schedule = "eager_1f1b"},
+        PlannedLayout{.pipeline = 3, .schedule = "zb_h2"},
         PlannedLayout{.pipeline = 2, .schedule = "zb_v", .virtual_stages = 2},
         PlannedLayout{.pipeline = 2, .schedule = "dualpipe_v", .virtual_stages = 2},
         PlannedLayout{.tensor = 2, .pipeline = 2, .schedule = "zb_h1", .recompute = {"full"}},
