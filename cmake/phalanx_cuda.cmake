@@ -1,6 +1,7 @@
-# CUDA and NCCL for plug-ins: from a toolkit (nvcc on the PATH or under /usr/local/cuda), else from the wheels that
-# `scripts/setup.sh --cuda` brings into .deps/python/nvidia. Sets PHALANX_HAS_CUDA and the target phalanx_dependency::nccl;
-# where cuBLAS is found too, PHALANX_HAS_CUDA_KERNELS and phalanx_dependency::cublas.
+# CUDA and NCCL for plug-ins: from a toolkit (nvcc under CUDA_HOME, /usr/local/cuda, or on the PATH), else from the wheels
+# that `scripts/setup.sh --cuda` brings into .deps/python/nvidia; NCCL from its wheel before any toolkit's. Sets
+# PHALANX_HAS_CUDA and the target phalanx_dependency::nccl; where cuBLAS is found too, PHALANX_HAS_CUDA_KERNELS and
+# phalanx_dependency::cublas.
 set(PHALANX_CUDA AUTO CACHE STRING "Build the CUDA plug-ins: ON, OFF, or AUTO: where nvcc is found")
 set_property(CACHE PHALANX_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(PHALANX_CUDA_WHEELS ${PROJECT_SOURCE_DIR}/.deps/python/nvidia CACHE PATH "Where the wheels of CUDA are")
@@ -10,19 +11,31 @@ if(NOT PHALANX_CUDA)
   return()
 endif()
 
+# Of a folder the first name that is there: wheels have no libX.so.
+macro(phalanx_find_cuda_library)
+  find_library(${ARGN} NAMES_PER_DIR PATH_SUFFIXES lib64 lib)
+endmacro()
+
 set(wheels ${PHALANX_CUDA_WHEELS}/cu13)
-find_program(PHALANX_NVCC nvcc HINTS /usr/local/cuda/bin ${wheels}/bin)
+set(cuda_home /usr/local/cuda)
+if(DEFINED ENV{CUDA_HOME})
+  set(cuda_home $ENV{CUDA_HOME})
+endif()
+find_program(PHALANX_NVCC nvcc HINTS ${cuda_home}/bin PATHS ${wheels}/bin)
 set(cuda_missing)
 if(PHALANX_NVCC)
   file(REAL_PATH ${PHALANX_NVCC} nvcc)
   get_filename_component(toolkit ${nvcc} DIRECTORY)
   get_filename_component(toolkit ${toolkit} DIRECTORY)
-  set(cuda_folders ${toolkit} /usr/local/cuda ${wheels} ${PHALANX_CUDA_WHEELS}/nccl)
+  set(cuda_folders ${toolkit} ${cuda_home} ${wheels})
   find_path(CUDA_HEADERS cuda_runtime.h HINTS ${cuda_folders} PATH_SUFFIXES include NO_DEFAULT_PATH)
-  find_path(NCCL_HEADERS nccl.h HINTS ${cuda_folders} PATH_SUFFIXES include)
-  find_library(CUDART NAMES cudart libcudart.so.13 HINTS ${cuda_folders} PATH_SUFFIXES lib64 lib NO_DEFAULT_PATH)
-  find_library(NCCL NAMES nccl libnccl.so.2 HINTS ${cuda_folders} PATH_SUFFIXES lib64 lib)
-  foreach(part CUDA_HEADERS NCCL_HEADERS CUDART NCCL)
+  phalanx_find_cuda_library(CUDART NAMES cudart libcudart.so.13 HINTS ${cuda_folders} NO_DEFAULT_PATH)
+  # The one beside LibTorch first: that is what libtorch_cuda.so loads, and a process has room for one. Looked for each
+  # time, since scripts/setup.sh may have brought a newer one.
+  set(nccl_folders ${PHALANX_LIBTORCH}/../nvidia/nccl ${PHALANX_CUDA_WHEELS}/nccl ${cuda_folders})
+  find_path(NCCL_INCLUDE nccl.h HINTS ${nccl_folders} PATH_SUFFIXES include NO_CACHE)
+  phalanx_find_cuda_library(NCCL_LIBRARY NAMES nccl libnccl.so.2 HINTS ${nccl_folders} NO_CACHE)
+  foreach(part CUDA_HEADERS NCCL_INCLUDE CUDART NCCL_LIBRARY)
     if(NOT ${part})
       list(APPEND cuda_missing ${part})
     endif()
@@ -38,18 +51,19 @@ elseif(cuda_missing)
     "Run scripts/setup.sh --cuda, or configure with -DPHALANX_CUDA=OFF.")
 else()
   set(PHALANX_HAS_CUDA ON)
-  message(STATUS "CUDA plug-ins: with ${nvcc}, ${CUDART}, ${NCCL}")
+  message(STATUS "CUDA plug-ins: with ${nvcc}, ${CUDART}, ${NCCL_LIBRARY}")
   add_library(phalanx_cuda_headers INTERFACE)
-  target_include_directories(phalanx_cuda_headers SYSTEM INTERFACE ${CUDA_HEADERS} ${NCCL_HEADERS})
+  # NCCL's before the toolkit's, which has a nccl.h and a libnccl.so.2 too.
+  target_include_directories(phalanx_cuda_headers SYSTEM INTERFACE ${NCCL_INCLUDE} ${CUDA_HEADERS})
   add_library(phalanx_nccl INTERFACE)
   add_library(phalanx_dependency::nccl ALIAS phalanx_nccl)
   get_filename_component(cudart_folder ${CUDART} DIRECTORY)
-  get_filename_component(nccl_folder ${NCCL} DIRECTORY)
-  target_link_libraries(phalanx_nccl INTERFACE phalanx_cuda_headers ${CUDART} ${NCCL})
-  target_link_options(phalanx_nccl INTERFACE -Wl,-rpath,${cudart_folder} -Wl,-rpath,${nccl_folder})
+  get_filename_component(nccl_folder ${NCCL_LIBRARY} DIRECTORY)
+  target_link_libraries(phalanx_nccl INTERFACE phalanx_cuda_headers ${NCCL_LIBRARY} ${CUDART})
+  target_link_options(phalanx_nccl INTERFACE -Wl,-rpath,${nccl_folder} -Wl,-rpath,${cudart_folder})
 
   find_path(CUBLAS_HEADERS cublas_v2.h HINTS ${cuda_folders} PATH_SUFFIXES include)
-  find_library(CUBLAS NAMES cublas libcublas.so.13 HINTS ${cuda_folders} PATH_SUFFIXES lib64 lib)
+  phalanx_find_cuda_library(CUBLAS NAMES cublas libcublas.so.13 HINTS ${cuda_folders})
   if(CUBLAS_HEADERS AND CUBLAS)
     set(PHALANX_HAS_CUDA_KERNELS ON)
     set(PHALANX_NVCC_PATH ${nvcc})

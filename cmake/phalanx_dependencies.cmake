@@ -56,3 +56,10 @@ if(CCACHE)
   # Without this leave it caches nothing that has a precompiled header.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
+
+# LibTorch: of the wheel that scripts/setup.sh brings, or the one named here. phalanx_cuda.cmake must know it too: what it
+# loads on a GPU is looked for beside it.
+set(PHALANX_LIBTORCH ${PROJECT_SOURCE_DIR}/.deps/python/torch CACHE PATH "LibTorch: a folder with include/ and lib/")
+if(DEFINED ENV{PHALANX_LIBTORCH})
+  set(PHALANX_LIBTORCH $ENV{PHALANX_LIBTORCH})
+endif()

@@ -1,9 +1,5 @@
-# LibTorch from the wheel that scripts/setup.sh brings, or the one named by PHALANX_LIBTORCH (a folder with include/
-# and lib/). TorchConfig.cmake of the wheel does not work with CMake 3.25 and nvcc 13, so the targets are our own.
-set(PHALANX_LIBTORCH ${PROJECT_SOURCE_DIR}/.deps/python/torch CACHE PATH "LibTorch: a folder with include/ and lib/")
-if(DEFINED ENV{PHALANX_LIBTORCH})
-  set(PHALANX_LIBTORCH $ENV{PHALANX_LIBTORCH})
-endif()
+# LibTorch from the folder PHALANX_LIBTORCH (phalanx_dependencies.cmake). TorchConfig.cmake of the wheel does not work
+# with CMake 3.25 and nvcc 13, so the targets are our own.
 if(NOT EXISTS ${PHALANX_LIBTORCH}/lib/libtorch_cpu.so)
   message(FATAL_ERROR "LibTorch: expected ${PHALANX_LIBTORCH}/lib/libtorch_cpu.so, found nothing.\n"
     "Run scripts/setup.sh, or set PHALANX_LIBTORCH to the folder `torch` of an installed wheel, "
