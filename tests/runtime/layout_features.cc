@@ -32,8 +32,8 @@ Value exchange(const char* name) {
 
 // The last holds what it has gathered for the step.
 std::vector<Value> zero_stages() {
-  auto stages = numbers(
-      {0, 1, 2, 3}, [](config::Job & job) -> auto& { return job.parallel.zero_stage; });
+  auto stages =
+      numbers({0, 1, 2, 3}, [](config::Job& job) -> auto& { return job.parallel.zero_stage; });
   stages.push_back({"3 for the step", [](config::Job& job) {
                       job.parallel.zero_stage = 3;
                       job.parallel.zero_gather = "step";
@@ -88,42 +88,32 @@ Value balance(const char* name, double loss, double bias) {
 const std::vector<Feature>& features() {
   using Job = config::Job;
   static const std::vector<Feature> all{
-      {"data", numbers(
-                   {1, 2, 3}, [](Job & job) -> auto& { return job.parallel.data; })},
-      {"tensor", numbers(
-                     {1, 2, 4}, [](Job & job) -> auto& { return job.parallel.tensor; })},
-      {"pipeline", numbers(
-                       {1, 2, 3}, [](Job & job) -> auto& { return job.parallel.pipeline; })},
+      {"data", numbers({1, 2, 3}, [](Job& job) -> auto& { return job.parallel.data; })},
+      {"tensor", numbers({1, 2, 4}, [](Job& job) -> auto& { return job.parallel.tensor; })},
+      {"pipeline", numbers({1, 2, 3}, [](Job& job) -> auto& { return job.parallel.pipeline; })},
       {"schedule",
        {none(), schedule("gpipe", 2), schedule("1f1b", 1), schedule("eager_1f1b", 1),
         schedule("interleaved_1f1b", 2), schedule("zb_h1", 1), schedule("zb_h2", 1),
         schedule("zb_v", 2), schedule("dualpipe_v", 2)}},
-      {"context", numbers(
-                      {1, 2, 3}, [](Job & job) -> auto& { return job.parallel.context; })},
+      {"context", numbers({1, 2, 3}, [](Job& job) -> auto& { return job.parallel.context; })},
       {"exchange", {none(), exchange("ring"), exchange("ulysses")}},
       {"zero", zero_stages()},
       {"recompute",
        {recompute("none"), recompute("selective"), recompute("full"), mixed_recompute()}},
       {"preset",
        {of_experts("mixtral", 0), of_experts("qwen_moe", 24), dense("llama"), dense("gpt2")}},
-      {"expert", numbers(
-                     {1, 2, 3}, [](Job & job) -> auto& { return job.parallel.expert; })},
+      {"expert", numbers({1, 2, 3}, [](Job& job) -> auto& { return job.parallel.expert; })},
       // Five tokens: a micro-batch goes in several.
       {"chunk",
-       numbers(
-           {1024, 5}, [](Job & job) -> auto& { return job.parallel.expert_chunk_tokens; })},
+       numbers({1024, 5}, [](Job& job) -> auto& { return job.parallel.expert_chunk_tokens; })},
       {"balance", {balance("none", 0, 0), balance("loss", 0.05, 0), balance("bias", 0, 0.01)}},
       {"mask", {mask("causal"), mask("document")}},
       // Grouped queries, and fewer key-value heads than tensor ranks.
-      {"kv_heads", numbers(
-                       {4, 2, 1}, [](Job & job) -> auto& { return job.model.kv_heads; })},
-      {"vocabulary", numbers(
-                         {264, 257}, [](Job & job) -> auto& { return job.model.vocab_size; })},
-      {"layers", numbers(
-                     {5, 4}, [](Job & job) -> auto& { return job.model.layers; })},
+      {"kv_heads", numbers({4, 2, 1}, [](Job& job) -> auto& { return job.model.kv_heads; })},
+      {"vocabulary", numbers({264, 257}, [](Job& job) -> auto& { return job.model.vocab_size; })},
+      {"layers", numbers({5, 4}, [](Job& job) -> auto& { return job.model.layers; })},
       // Seven are no multiple of anything.
-      {"batch", numbers(
-                    {12, 7}, [](Job & job) -> auto& { return job.train.global_batch; })}};
+      {"batch", numbers({12, 7}, [](Job& job) -> auto& { return job.train.global_batch; })}};
   return all;
 }
 
