@@ -8,7 +8,7 @@
 namespace phalanx::runtime {
 
 std::vector<double> sum_over(comm::Group& group, const at::Tensor& mine) {
-  // Of the host, so that a failed sum throws before anybody reads it.
+  // The host waits, so that a sum that has failed throws before anybody reads it.
   group.all_reduce(parallel::buffer_of(mine)).wait();
   const auto sums = mine.cpu();
   const auto* begin = sums.const_data_ptr<double>();
