@@ -16,6 +16,12 @@ namespace phalanx::comm {
 enum class Device { kCpu, kCuda };
 const char* device_name(Device device);  // as launch.device in a job
 
+// A backend cannot bring ranks together that are where the job puts them.
+class PlacementError : public Error {
+ public:
+  using Error::Error;
+};
+
 // A worker's door to a backend: opened once per process, kept across generations.
 class Endpoint {
  public:
@@ -23,7 +29,7 @@ class Endpoint {
   // Where others reach this process: goes into Peer. Port 0: the backend needs none.
   virtual const std::string& host() const = 0;
   virtual std::uint16_t port() const = 0;
-  // Takes part in a generation: one at a time. Throws CommError and SystemError.
+  // Takes part in a generation: one at a time. Throws CommError, PlacementError and SystemError.
   virtual std::unique_ptr<Communicator> join(Membership membership) = 0;
   // Takes leave of the other processes, which do so as well, when the last communicator is gone;
   // not needed after a failure.

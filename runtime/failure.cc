@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "checkpoint/error.h"
+#include "comm/backend.h"
 #include "config/config_error.h"
 #include "data/error.h"
 #include "layout/layout_error.h"
@@ -47,6 +48,8 @@ Failure current_failure() {
     return of(ExitCode::kDiffers, error);
   } catch (const checkpoint::CheckpointError& error) {
     return of(ExitCode::kNoCheckpoint, error);
+  } catch (const comm::PlacementError& error) {
+    return of(ExitCode::kPreflight, error);
   } catch (const StorageError& error) {
     return of(ExitCode::kStorage, error);
   } catch (const DeviceError& error) {

@@ -35,8 +35,8 @@ comm::Membership membership(const protocol::Roster& roster, const protocol::Star
   membership.generation = roster.generation();
   membership.rank = rank_of(roster, start);
   for (const auto& place : roster.places())
-    membership.peers.push_back(
-        {place.rank(), place.node(), place.host(), static_cast<std::uint16_t>(place.port())});
+    membership.peers.push_back({place.rank(), place.node(), place.host(),
+                                static_cast<std::uint16_t>(place.port()), place.slot()});
   membership.secret = start.secret();
   membership.deadline = kCommDeadline;
   membership.link = {link.bandwidth * 1e9 / 8,

@@ -37,7 +37,11 @@ struct Channel {
   State state = State::kMeeting;
   Strand meeting;
   std::vector<int> neighbours;  // generation ranks that the id comes from or goes to
-  ncclUniqueId id{};
+  // What all its ranks form it with, as its rank 0 says.
+  struct Charter {
+    ncclUniqueId id{};
+    int most_blocks = 0;  // of an operation: must be the same on all; 0: NCCL's own choice
+  } charter;
   TimePoint form_by;  // kForming: deadline
   ncclComm_t communicator = nullptr;
   CommunicationStream stream;

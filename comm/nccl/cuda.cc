@@ -16,8 +16,7 @@ void check_nccl(ncclResult_t result, const char* call) {
   if (result == ncclSuccess || result == ncclInProgress) return;
   throw SystemError(
       fmt::format("NCCL: {}: {}: {}", call, ncclGetErrorString(result), ncclGetLastError(nullptr)),
-      "NCCL_DEBUG=WARN tells more. Two ranks on one GPU need NCCL 2.30 or later and "
-      "NCCL_MULTI_RANK_GPU_ENABLE=1");
+      "NCCL_DEBUG=WARN tells more");
 }
 
 ncclDataType_t nccl_type(ElementType type) {

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "comm/binomial_tree.h"
+#include "comm/nccl/sharing.h"
 
 namespace phalanx::comm::nccl {
 
@@ -25,8 +26,10 @@ bool PendingOperation::done() const {
   return stage_.load() >= Stage::kFinished;
 }
 
-Engine::Engine(Membership membership, Listener& listener)
-    : membership_(std::move(membership)), recorder_(membership_.black_box, membership_.spans) {
+Engine::Engine(Membership membership, Listener& listener, int devices)
+    : membership_(std::move(membership)),
+      most_blocks_(most_blocks(ranks_on_device(membership_.peers, membership_.rank, devices))),
+      recorder_(membership_.black_box, membership_.spans) {
   for (Peer& peer : membership_.peers) peer.node = peer.rank;
   membership_.link = {};
   network_ = std::make_unique<Network>(membership_, listener, bell_);

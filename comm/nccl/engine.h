@@ -21,8 +21,8 @@ namespace phalanx::comm::nccl {
 // which their ids came, whose end tells that a process has gone.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
-  // On the device that is current in the calling thread.
-  Engine(Membership membership, Listener& listener);
+  // On the device that is current in the calling thread, one of the host's `devices`.
+  Engine(Membership membership, Listener& listener, int devices);
   ~Engine();
 
   const Membership& membership() const { return membership_; }
@@ -80,6 +80,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   Membership membership_;  // with every rank on a node of its own: all talk over the network here
   int device_ = 0;
+  int most_blocks_ = 0;  // sharing.h
   void* barrier_word_ = nullptr;
   Recorder recorder_;
   Doorbell bell_{};

@@ -6,14 +6,15 @@
 #include "comm/group_keys.h"
 #include "comm/native/listener.h"
 #include "comm/nccl/nccl_group.h"
+#include "comm/nccl/sharing.h"
 
 namespace phalanx::comm::nccl {
 namespace {
 
 class NcclCommunicator : public Communicator {
  public:
-  NcclCommunicator(Membership membership, Listener& listener)
-      : engine_(std::make_shared<Engine>(std::move(membership), listener)) {}
+  NcclCommunicator(Membership membership, Listener& listener, int devices)
+      : engine_(std::make_shared<Engine>(std::move(membership), listener, devices)) {}
   ~NcclCommunicator() override { engine_->close(); }
 
   std::shared_ptr<Group> make_group(const std::vector<int>& ranks) override {
@@ -34,17 +35,21 @@ class NcclCommunicator : public Communicator {
 class NcclEndpoint : public Endpoint {
  public:
   explicit NcclEndpoint(const std::string& host) : listener_(host) {
-    int devices = 0;
-    check_cuda(cudaGetDeviceCount(&devices), "cudaGetDeviceCount");
+    check_cuda(cudaGetDeviceCount(&devices_), "cudaGetDeviceCount");
+    check_nccl(ncclGetVersion(&version_), "ncclGetVersion");
+    let_ranks_share();
   }
   const std::string& host() const override { return listener_.host(); }
   std::uint16_t port() const override { return listener_.port(); }
   std::unique_ptr<Communicator> join(Membership membership) override {
-    return std::make_unique<NcclCommunicator>(std::move(membership), listener_);
+    check_sharing(membership.peers, membership.rank, devices_, version_);
+    return std::make_unique<NcclCommunicator>(std::move(membership), listener_, devices_);
   }
 
  private:
   Listener listener_;
+  int devices_ = 0;  // of this host
+  int version_ = 0;  // of the NCCL that was loaded, which need not be that of its header
 };
 
 std::unique_ptr<Endpoint> open_nccl(const std::string& host) {

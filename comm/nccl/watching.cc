@@ -51,23 +51,25 @@ void Engine::watch() {
   judge(now);
 }
 
-// The communicator's id comes from the parent and goes to the children.
+// The communicator's charter comes from the parent and goes to the children.
 Task Engine::meet(Strand& strand, Channel& channel) {
   const auto rank_of = [&](int place) { return channel.ranks[static_cast<std::size_t>(place)]; };
   if (const auto parent = binomial_parent(channel.rank)) {
     const int rank = rank_of(*parent);
     co_await network_->connected(strand, rank, channel.key);
     auto& stream = network_->stream(rank, channel.key);
-    const std::uint64_t end = stream.receive(&channel.id, sizeof channel.id);
+    const std::uint64_t end = stream.receive(&channel.charter, sizeof channel.charter);
     co_await strand.until(stream.received(), end, rank, &stream);
   } else {
-    check_nccl(ncclGetUniqueId(&channel.id), "ncclGetUniqueId");
+    check_nccl(ncclGetUniqueId(&channel.charter.id), "ncclGetUniqueId");
+    channel.charter.most_blocks = most_blocks_;
   }
   const auto children = binomial_children(channel.rank, static_cast<int>(channel.ranks.size()));
   for (const int child : children) network_->stream(rank_of(child), channel.key);
   for (const int child : children) {
     co_await network_->connected(strand, rank_of(child), channel.key);
-    network_->stream(rank_of(child), channel.key).send_copy(&channel.id, sizeof channel.id);
+    network_->stream(rank_of(child), channel.key)
+        .send_copy(&channel.charter, sizeof channel.charter);
   }
 }
 
@@ -93,10 +95,11 @@ void Engine::step_meeting(Channel& channel, TimePoint now) {
 void Engine::form(Channel& channel) {
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
   config.blocking = 0;
+  if (channel.charter.most_blocks > 0) config.maxCTAs = channel.charter.most_blocks;
   channel.state = Channel::State::kForming;
   channel.form_by = Clock::now() + membership_.deadline;
   check_nccl(ncclCommInitRankConfig(&channel.communicator, static_cast<int>(channel.ranks.size()),
-                                    channel.id, channel.rank, &config),
+                                    channel.charter.id, channel.rank, &config),
              "ncclCommInitRankConfig");
 }
 

@@ -33,6 +33,7 @@ void Cluster::start_alone() {
     command.arguments = {plan_.backend, plan_.scenario, plan_.plugins};
     command.descriptors = {{3, theirs.get()}};
     command.death_signal = SIGKILL;
+    command.environment = plan_.environment;
     processes_.push_back({start_process(command), FrameChannel(std::move(ours))});
   }
 }
@@ -89,8 +90,10 @@ void Cluster::announce_generation(const std::vector<int>& processes) {
   json peers = json::array();
   for (const int process : processes) {
     const int node = plan_.nodes[static_cast<std::size_t>(process)];
-    ++ranks_of_node[node];
-    peers.push_back({{"node", node}, {"host", "127.0.0.1"}, {"port", port(process)}});
+    peers.push_back({{"node", node},
+                     {"slot", ranks_of_node[node]++},
+                     {"host", "127.0.0.1"},
+                     {"port", port(process)}});
   }
   std::map<int, FileDescriptor> memories;
   for (const auto& [node, ranks] : ranks_of_node) {

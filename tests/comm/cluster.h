@@ -25,6 +25,7 @@ struct ClusterPlan {
   std::size_t bytes_per_rank = 64 << 20;
   std::string plugins = PLUGINS;  // the folder of the backend's, if it is one
   LinkSpeed link = {};
+  std::vector<std::pair<std::string, std::string>> environment = {};  // added to ours
 };
 
 // Runs one process (comm_rank) per rank, and is their keeper.

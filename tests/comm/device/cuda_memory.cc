@@ -1,5 +1,6 @@
 // The device's memory for ranks of the tests, as a library of its own: comm_rank links no CUDA.
 #include <cuda_runtime.h>
+#include <nccl.h>
 
 #include "device/device_memory.h"
 
@@ -8,14 +9,21 @@ namespace {
 
 class CudaMemory : public DeviceMemory {
  public:
-  std::string missing(int devices) override {
-    int found = 0;
+  std::string missing(int ranks) override {
+    int found = 0, version = 0;
     const cudaError_t result = cudaGetDeviceCount(&found);
     if (result != cudaSuccess) return std::string("no GPU: ") + cudaGetErrorString(result);
-    if (found >= devices) return {};
-    return "found " + std::to_string(found) + " GPUs, needs " + std::to_string(devices);
+    if (found >= ranks) return {};
+    if (ncclGetVersion(&version) == ncclSuccess && version >= NCCL_VERSION(2, 30, 0)) return {};
+    return "expected as many GPUs as ranks, " + std::to_string(ranks) +
+           ", or NCCL 2.30, which lets ranks share them; found " + std::to_string(found) +
+           " and NCCL " + std::to_string(version);
   }
-  void use(int device) override { ok_ &= cudaSetDevice(device) == cudaSuccess; }
+  void use_in_turn(int slot) override {
+    int devices = 0;
+    ok_ &=
+        cudaGetDeviceCount(&devices) == cudaSuccess && cudaSetDevice(slot % devices) == cudaSuccess;
+  }
   void* allocate(std::size_t bytes) override {
     void* memory = nullptr;
     ok_ &= cudaMalloc(&memory, bytes) == cudaSuccess;

@@ -12,7 +12,7 @@ namespace {
 class HostMemory : public DeviceMemory {
  public:
   std::string missing(int) override { return {}; }
-  void use(int) override {}
+  void use_in_turn(int) override {}
   void* allocate(std::size_t bytes) override { return std::malloc(bytes); }
   void* allocate_shared(std::size_t bytes) override { return std::malloc(bytes); }
   void free_shared(void* memory) override { std::free(memory); }

@@ -13,8 +13,8 @@ namespace phalanx::comm {
 class DeviceMemory {
  public:
   virtual ~DeviceMemory() = default;
-  virtual std::string missing(int devices) = 0;  // what is not there of so many; empty: nothing
-  virtual void use(int device) = 0;              // in this thread
+  virtual std::string missing(int ranks) = 0;  // what so many on this host lack; empty: nothing
+  virtual void use_in_turn(int slot) = 0;      // the device of this slot, in this thread
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void* allocate_shared(std::size_t bytes) = 0;  // the host reads and writes it as well
   virtual void free_shared(void* memory) = 0;

@@ -40,13 +40,19 @@ void put(cudaStream_t stream, std::function<void()> task) {
   stream->put(std::move(task));
 }
 
+constexpr int kDevices = 2;  // of the host: more ranks share them
+thread_local int current_device = 0;
+
 }  // namespace
 
 extern "C" {
 
-cudaError_t cudaGetDeviceCount(int* count) { return *count = 8, cudaSuccess; }
-cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess; }
-cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+cudaError_t cudaGetDeviceCount(int* count) { return *count = kDevices, cudaSuccess; }
+cudaError_t cudaGetDevice(int* device) { return *device = current_device, cudaSuccess; }
+cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || device >= kDevices) return cudaErrorInvalidDevice;
+  return current_device = device, cudaSuccess;
+}
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 const char* cudaGetErrorString(cudaError_t) { return "an error of the fake device"; }
 

@@ -1,6 +1,8 @@
 // As much of NCCL as the backend uses, over sockets of this host. It is as unhelpful as NCCL in one
 // node: who waits for a process that has gone waits until the communicator is aborted. It is
-// strict: a communicator that is asked for something before it is ready for it refuses for ever.
+// strict: a communicator that is asked for something before it is ready for it refuses for ever,
+// and so does one with two ranks on a GPU, unless its version (FAKE_NCCL_VERSION, else 2.30.7) and
+// the environment allow it.
 #include <nccl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -12,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -27,6 +30,11 @@ struct Piece {
   int rank;
 };
 
+int fake_version() {
+  const char* version = std::getenv("FAKE_NCCL_VERSION");
+  return version == nullptr ? NCCL_VERSION(2, 30, 7) : std::atoi(version);
+}
+
 // An operation: what goes to and comes from others, and what then happens with it.
 struct Plan {
   std::vector<Piece> out, in;
@@ -36,7 +44,7 @@ struct Plan {
 }  // namespace
 
 struct ncclComm {
-  int rank, size;
+  int rank, size, device;
   std::string name;
   std::vector<int> sockets;
   std::atomic<bool> aborted{false}, finalized{false};
@@ -48,6 +56,7 @@ struct ncclComm {
   int looks = 0;
 
   int listener = -1;
+  bool crowded = false;
 
   static sockaddr_un address(const std::string& name, int rank) {
     sockaddr_un address{AF_UNIX, {}};
@@ -64,18 +73,35 @@ struct ncclComm {
         if (aborted) return;
         ::usleep(500);
       }
-      (void)!::write(sockets[peer], &rank, sizeof rank);
+      if (!introduced(sockets[peer])) return;
     }
     for (int guests = rank + 1; guests < size; ++guests) {
       pollfd ready{listener, POLLIN, 0};
       while (::poll(&ready, 1, 1) == 0)
         if (aborted) return;
       const int guest = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-      int peer = -1;
-      if (::read(guest, &peer, sizeof peer) != sizeof peer) return;
-      sockets[peer] = guest;
+      const auto peer = introduced(guest);
+      if (!peer) return;
+      sockets[*peer] = guest;
     }
-    state = ncclSuccess;
+    state = crowded ? ncclInvalidUsage : ncclSuccess;
+  }
+
+  // Who is at the other end, once both have said it.
+  std::optional<int> introduced(int socket) {
+    const int own[] = {rank, device};
+    int peer[2];
+    if (::send(socket, own, sizeof own, MSG_NOSIGNAL) != sizeof own ||
+        ::recv(socket, peer, sizeof peer, MSG_WAITALL) != sizeof peer)
+      return {};
+    crowded |= peer[1] == device && !sharing_allowed();
+    return peer[0];
+  }
+
+  static bool sharing_allowed() {
+    static const char* allowed = std::getenv("NCCL_MULTI_RANK_GPU_ENABLE");
+    return fake_version() >= NCCL_VERSION(2, 30, 0) && allowed != nullptr &&
+           std::string(allowed) == "1";
   }
 
   // Until all has moved, or for ever when a peer has gone, or until aborted.
@@ -215,6 +241,8 @@ extern "C" {
 const char* ncclGetErrorString(ncclResult_t) { return "an error of the fake NCCL"; }
 const char* ncclGetLastError(ncclComm_t) { return "nothing more to say"; }
 
+ncclResult_t ncclGetVersion(int* version) { return *version = fake_version(), ncclSuccess; }
+
 ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
   std::random_device random;
   std::snprintf(id->internal, sizeof id->internal, "fake-nccl-%08x%08x", random(), random());
@@ -224,7 +252,9 @@ ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
 ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int size, ncclUniqueId id, int rank,
                                     ncclConfig_t* config) {
   if (config->blocking != 0) return ncclInvalidArgument;
-  *comm = new ncclComm{.rank = rank, .size = size, .name = id.internal};
+  int device = -1;
+  if (cudaGetDevice(&device) != cudaSuccess) return ncclUnhandledCudaError;
+  *comm = new ncclComm{.rank = rank, .size = size, .device = device, .name = id.internal};
   (*comm)->sockets.assign(static_cast<std::size_t>(size), -1);
   const sockaddr_un here = ncclComm::address(id.internal, rank);
   (*comm)->listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

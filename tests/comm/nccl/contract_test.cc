@@ -1,4 +1,5 @@
-// The backend nccl: on a fake GPU and NCCL wherever it is built, on GPUs where there are enough.
+// The backend nccl: on a fake NCCL and two fake GPUs wherever it is built; on GPUs where there are
+// some, which ranks share when NCCL lets them.
 #include "contract_suite.h"
 
 namespace phalanx::comm {

@@ -49,15 +49,15 @@ std::unique_ptr<Communicator> RankContext::join() {
                      std::chrono::duration_cast<Duration>(
                          std::chrono::duration<double>(roster["latency"].get<double>()))};
   for (const json& peer : roster["peers"])
-    membership.peers.push_back(
-        {static_cast<int>(membership.peers.size()), peer["node"], peer["host"], peer["port"]});
+    membership.peers.push_back({static_cast<int>(membership.peers.size()), peer["node"],
+                                peer["host"], peer["port"], peer["slot"]});
   size_ = static_cast<int>(membership.peers.size());
   arguments_ = roster["arguments"];
   membership.node_memory = std::move(descriptors.at(0));
   box_ = std::make_unique<MemoryMapping>(descriptors.at(1));
   membership.black_box = &protocol::black_box_in(box_->bytes());
   membership.spans = &spans_;
-  own_memory().use(rank_);
+  own_memory().use_in_turn(membership.peers[static_cast<std::size_t>(rank_)].slot);
   return endpoint_.join(std::move(membership));
 }
 
