@@ -87,6 +87,7 @@ std::string values_of(const FieldDescriptor& field) {
   const auto missing = not_supported_yet(field);
   if (!missing.empty()) return code(describe_values(field)) + "; " + missing;
   if (field.is_repeated()) return describe_values(field);
+  if (options.ExtensionSize(schema::allowed) > 0) return code(describe_values(field));
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) return "not empty";
   const bool is_automatic = options.HasExtension(schema::automatic);
   const auto automatic = fmt::format("`auto` ({}), or ", options.GetExtension(schema::automatic));
