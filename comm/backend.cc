@@ -44,12 +44,10 @@ std::span<const Backend> backends() { return kBackends; }
 const Backend& find_backend(std::string_view name, std::span<const std::filesystem::path> folders) {
   for (const Backend& backend : kBackends)
     if (backend.name == name) return backend;
+  if (const auto file = find_plugin(name, folders); !file.empty()) return load_plugin(file, name);
   std::string tried;
-  for (const auto& folder : folders) {
-    const auto file = folder / plugin_file(name);
-    if (std::filesystem::exists(file)) return load_plugin(file, name);
-    tried += fmt::format(" {}", file.string());
-  }
+  for (const auto& folder : folders)
+    tried += fmt::format(" {}", (folder / plugin_file(name)).string());
   throw SystemError(
       fmt::format("backend {}: not built in, and no plug-in:{}", name,
                   tried.empty() ? " nowhere to look" : tried),

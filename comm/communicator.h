@@ -18,8 +18,7 @@ struct Peer {
   int node = 0;
   std::string host;  // IPv4 address where its worker listens
   std::uint16_t port = 0;
-  int slot =
-      0;  // its place among the node's workers: a rank's GPU is this one, modulo their number
+  int slot = 0;  // among the node's workers; its GPU is this one of the node's, in turn
 };
 
 // How slow the way out of a node is made, for emulated nodes.

@@ -24,6 +24,13 @@ std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& p
   return {beside, (beside / ".." / "lib").lexically_normal()};
 }
 
+std::filesystem::path find_plugin(std::string_view name,
+                                  std::span<const std::filesystem::path> folders) {
+  for (const auto& folder : folders)
+    if (const auto file = folder / plugin_file(name); std::filesystem::exists(file)) return file;
+  return {};
+}
+
 const Backend& load_plugin(const std::filesystem::path& file, std::string_view name) {
   // All its symbols now: one that is missing is an error here, not a crash in the middle of a step.
   void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);

@@ -17,6 +17,10 @@ std::string plugin_file(std::string_view name);
 // Where a program's plug-ins are: beside it, and in ../lib.
 std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& program);
 
+// The file of the plug-in NAME in the first of `folders` that has it; empty: none has.
+std::filesystem::path find_plugin(std::string_view name,
+                                  std::span<const std::filesystem::path> folders);
+
 // The backend of a plug-in, which stays loaded until the process ends. Throws SystemError, naming
 // the file and what is wrong with it, when it cannot be loaded or holds another backend.
 const Backend& load_plugin(const std::filesystem::path& file, std::string_view name);

@@ -4,19 +4,9 @@
 
 #include "kernels/device.h"
 #include "kernels/element_type.h"
+#include "kernels/total.h"
 
 namespace phalanx::kernels {
-namespace {
-
-// Of as many values as there are losses, on the device of these.
-at::Tensor total(const at::Tensor& losses) {
-  auto sum = at::empty({1}, losses.options());
-  perform_on(losses.device().type(), Total{losses.const_data_ptr<double>(), losses.numel(),
-                                           sum.mutable_data_ptr<double>()});
-  return sum;
-}
-
-}  // namespace
 
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets) {
   const auto [tokens, words] = rows_of(logits);

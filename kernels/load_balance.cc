@@ -5,6 +5,7 @@
 
 #include "kernels/device.h"
 #include "kernels/element_type.h"
+#include "kernels/total.h"
 
 namespace phalanx::kernels {
 
@@ -23,17 +24,14 @@ at::Tensor expert_load(const at::Tensor& experts, const at::Tensor& like, Sequen
 
 at::Tensor balance_loss(const at::Tensor& probabilities, const at::Tensor& load, SequenceRun run) {
   const std::int64_t tokens = probabilities.size(0);
-  const auto sums = probabilities.options().dtype(at::kDouble);
-  auto losses = at::empty({tokens}, sums), loss = at::empty({1}, sums);
+  auto losses = at::empty({tokens}, probabilities.options().dtype(at::kDouble));
   for_element_type(probabilities, [&]<class T>(T) {
     perform_on(
         probabilities.device().type(),
         BalanceLoss<T>{probabilities.const_data_ptr<T>(), load.const_data_ptr<T>(),
                        losses.mutable_data_ptr<double>(), tokens, probabilities.size(1), run});
   });
-  perform_on(losses.device().type(),
-             Total{losses.const_data_ptr<double>(), tokens, loss.mutable_data_ptr<double>()});
-  return loss;
+  return total(losses);
 }
 
 at::Tensor load_of_tokens(const at::Tensor& load, std::int64_t tokens, SequenceRun run) {

@@ -11,11 +11,13 @@ namespace {
 // behind; below so many tokens a chunk costs more than it hides.
 constexpr std::int64_t kChunksWorthHiding = 4, kTokensWorthAChunk = 64;
 
-// Choices and their weights, the load of the sequences, and the loss, which is one fp64 number.
+// Choices and their weights, the load of the sequences, and where experts are balanced by a loss
+// that, which is one fp64 number.
 SavedElements router(const config::Model& model, const MicroBatchShape& shape) {
   const auto tokens = shape.own_tokens(), experts = model.experts;
   const auto choices = tokens * model.experts_per_token;
-  return {0, tokens * experts + choices + (shape.sequences + 1) * experts, choices + 1};
+  return {0, tokens * experts + choices + (shape.sequences + 1) * experts,
+          choices + (model.router.balance_loss > 0)};
 }
 
 // How many rows leave and arrive, by chunk, rank and expert.

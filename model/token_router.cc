@@ -1,7 +1,5 @@
 #include "model/token_router.h"
 
-#include <ATen/ops/zeros.h>
-
 #include "kernels/linear.h"
 #include "parallel/tensor_buffer.h"
 
@@ -45,7 +43,6 @@ void TokenRouter::forward(const at::Tensor& normed, kernels::SequenceRun run,
   saved[kExperts] = routing.experts;
   saved[kWeights] = routing.weights;
   saved[kOwnLoad] = load.sum(0);
-  saved[kBalanceLoss] = at::zeros({1}, logits.options().dtype(at::kDouble));
   if (balance_loss_ > 0) {
     for (const auto& group : sharing)
       if (group) group->all_reduce(parallel::buffer_of(load)).wait(comm::DeviceStream{});

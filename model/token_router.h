@@ -28,7 +28,7 @@ class TokenRouter {
     kWeights,
     kLoad,           // of each sequence; summed over the ranks that share it once settle() has run
     kOwnLoad,        // [experts], of these tokens
-    kBalanceLoss,    // one fp64 number [1]
+    kBalanceLoss,    // one fp64 number [1]; undefined: none is asked for
     kLogitGradient,  // from backward_input on
     kSlots
   };

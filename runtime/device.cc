@@ -4,8 +4,6 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include "base/process.h"
 #include "comm/plugin.h"
 #include "kernels/plugin.h"
@@ -24,16 +22,13 @@ void load_torch_for_cuda() {
 }
 
 void load_kernels() {
-  for (const auto& folder : comm::plugin_folders(self_program())) {
-    const auto file = folder / comm::plugin_file("cuda");
-    if (!std::filesystem::exists(file)) continue;
-    kernels::register_row(c10::DeviceType::CUDA, kernels::load_plugin(file));
-    return;
-  }
-  throw DeviceError(
-      fmt::format("launch.device: cuda: expected {} beside {} or in ../lib, found none",
-                  comm::plugin_file("cuda"), self_program()),
-      "configure where nvcc and cuBLAS are (`scripts/setup.sh --cuda`) and build again");
+  const auto file = comm::find_plugin("cuda", comm::plugin_folders(self_program()));
+  if (file.empty())
+    throw DeviceError(
+        fmt::format("launch.device: cuda: expected {} beside {} or in ../lib, found none",
+                    comm::plugin_file("cuda"), self_program()),
+        "configure where nvcc and cuBLAS are (`scripts/setup.sh --cuda`) and build again");
+  kernels::register_row(c10::DeviceType::CUDA, kernels::load_plugin(file));
 }
 
 }  // namespace

@@ -69,13 +69,18 @@ class StepMemory {
   std::optional<parallel::PlannedArena::Pass> pass_;
 };
 
-}  // namespace
-
-// What all ranks know after the commit point, as sums over them.
-struct Stepper::Commit {
-  enum { kLoss, kTokens, kSquaredNorm, kBalanceLoss, kBusiestExperts, kStop, kTrace };
-  double loss, tokens, squared_norm, balance_loss, busiest_experts, stop, trace;
+// What all ranks know after the commit point, as sums over them: the places in what commit() gives.
+enum CommitSum : std::uint8_t {
+  kLoss,
+  kTokens,
+  kSquaredNorm,
+  kBalanceLoss,
+  kBusiestExperts,
+  kStop,
+  kTrace
 };
+
+}  // namespace
 
 Stepper::Stepper(const config::Job& job, ModelState& state, const TrainingData& data,
                  const MeshGroups& groups, PhaseClock& phases)
@@ -152,29 +157,29 @@ StepOutcome Stepper::run(const Wishes& wishes) {
   const auto batches = next_batches();
   const auto local_loss = accumulate_gradients(batches);
 
-  const Commit sums = commit(local_loss, batches, wishes);
-  const double norm = std::sqrt(sums.squared_norm) / sums.tokens;
-  if (!std::isfinite(sums.loss) || !std::isfinite(norm)) blame(batches);
+  const auto sums = commit(local_loss, batches, wishes);
+  const double tokens = sums[kTokens], norm = std::sqrt(sums[kSquaredNorm]) / tokens;
+  if (!std::isfinite(sums[kLoss]) || !std::isfinite(norm)) blame(batches);
 
   phases_.enter(Phase::kOptimizer);
   const double clip_norm = job_.train.optimizer.clip_norm;
   const double clip = clip_norm > 0 ? std::min(1.0, clip_norm / (norm + 1e-6)) : 1.0;
   const double lr = model::learning_rate(job_.train, state_.progress.step + 1);
-  update_parameters(state_, gradients_, weights_, job_.train.optimizer, clip / sums.tokens, lr);
+  update_parameters(state_, gradients_, weights_, job_.train.optimizer, clip / tokens, lr);
   for_each_bias([&](std::size_t part, const layout::TensorSpec& bias, std::int64_t first) {
     experts_.move(bias.name, state_.parts()[part].parameters.narrow(0, first, bias.elements()));
   });
   state_.progress.step += 1;
   state_.progress.samples += job_.train.global_batch;
-  state_.progress.tokens += static_cast<std::int64_t>(sums.tokens);
+  state_.progress.tokens += static_cast<std::int64_t>(tokens);
   changed_ = true;
-  return {sums.loss / sums.tokens,
+  return {sums[kLoss] / tokens,
           norm,
           lr,
-          sums.balance_loss / sums.tokens,
-          sums.busiest_experts / static_cast<double>(job_.model.layers),
-          sums.stop > 0,
-          sums.trace == groups_.world->size()};
+          sums[kBalanceLoss] / tokens,
+          sums[kBusiestExperts] / static_cast<double>(job_.model.layers),
+          sums[kStop] > 0,
+          sums[kTrace] == groups_.world->size()};
 }
 
 template <class Body>
@@ -241,8 +246,8 @@ bool Stepper::counts_tokens() const {
   return at_.tensor == 0 && map.rank_of(map.stages() - 1) == at_.pipeline;
 }
 
-Stepper::Commit Stepper::commit(const at::Tensor& local_loss, const NumberedMicroBatches& batches,
-                                const Wishes& wishes) {
+std::vector<double> Stepper::commit(const at::Tensor& local_loss,
+                                    const NumberedMicroBatches& batches, const Wishes& wishes) {
   // What the host knows, and behind it on the device what that has computed.
   const auto mine =
       parallel::to_device(at::tensor({0.0, tokens_counted(batches), 0.0, 0.0, 0.0,
@@ -251,15 +256,14 @@ Stepper::Commit Stepper::commit(const at::Tensor& local_loss, const NumberedMicr
   const auto add = [&](int place, const at::Tensor& number) {
     if (number.defined()) mine.narrow(0, place, 1).add_(number);
   };
-  if (counts_tokens()) add(Commit::kLoss, local_loss);
+  if (counts_tokens()) add(kLoss, local_loss);
   for (std::size_t i = 0; i < state_.parts().size(); ++i)
-    add(Commit::kSquaredNorm, kernels::squared_norm(gradients_.owned(i)));
-  add(Commit::kBalanceLoss, balance_loss_);
+    add(kSquaredNorm, kernels::squared_norm(gradients_.owned(i)));
+  add(kBalanceLoss, balance_loss_);
   // All ranks of a stage have the same sums of its layers' load.
   if (at_.data == 0 && at_.context == 0 && at_.tensor == 0)
-    add(Commit::kBusiestExperts, experts_.busiest());
-  const auto sums = sum_over(*groups_.world, mine);
-  return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]};
+    add(kBusiestExperts, experts_.busiest());
+  return sum_over(*groups_.world, mine);
 }
 
 // The step counts on no rank, for all have seen the same sums. Each computes its part once more and

@@ -72,7 +72,6 @@ class Stepper {
   const parallel::PlannedArena& arena() const { return step_arena_; }
 
  private:
-  struct Commit;
   parallel::Parameters make_parameters() const;
   std::vector<parallel::Chunk> make_chunks() const;
   parallel::ExecutorHooks hooks();
@@ -81,8 +80,8 @@ class Stepper {
   const layout::Schedule& schedule_of(const NumberedMicroBatches& batches);
   bool counts_tokens() const;
   double tokens_counted(const NumberedMicroBatches& batches) const;  // 0 where others count them
-  Commit commit(const at::Tensor& local_loss, const NumberedMicroBatches& batches,
-                const Wishes& wishes);
+  std::vector<double> commit(const at::Tensor& local_loss, const NumberedMicroBatches& batches,
+                             const Wishes& wishes);
   [[noreturn]] void blame(const NumberedMicroBatches& batches);
   // Calls body(part of the state, tensor in its bucket) for the biases of routers.
   template <class Body>

@@ -128,8 +128,6 @@ class DeviceGroup final : public comm::Group {
 class DeviceCommunicator final : public comm::Communicator {
  public:
   explicit DeviceCommunicator(comm::Communicator& of_the_host) : host_(of_the_host) {}
-  explicit DeviceCommunicator(std::unique_ptr<comm::Communicator> of_the_host)
-      : owned_(std::move(of_the_host)), host_(*owned_) {}
 
   std::shared_ptr<comm::Group> make_group(const std::vector<int>& ranks) override {
     return std::make_shared<DeviceGroup>(host_.make_group(ranks), allocations_);
@@ -137,17 +135,11 @@ class DeviceCommunicator final : public comm::Communicator {
   void abort(int peer, const std::string& reason) override { host_.abort(peer, reason); }
 
  private:
-  Allocations allocations_;  // dropped last: the engine may be at work on it until it ends
-  std::unique_ptr<comm::Communicator> owned_;
+  Allocations allocations_;
   comm::Communicator& host_;
 };
 
 }  // namespace
-
-std::unique_ptr<comm::Communicator> on_pretend_device(
-    std::unique_ptr<comm::Communicator> of_the_host) {
-  return std::make_unique<DeviceCommunicator>(std::move(of_the_host));
-}
 
 std::unique_ptr<comm::Communicator> on_pretend_device(comm::Communicator& of_the_host) {
   return std::make_unique<DeviceCommunicator>(of_the_host);
