@@ -54,7 +54,10 @@ class Run {
   Task directly(Strand& strand);
   Task in_chunks(Strand& strand);
   void stage(std::size_t index);
-  Task produce(Strand& strand, std::size_t index);
+  bool produces() const { return meeting_.self() < producers_ && collective_.count > 0; }
+  void produce(std::size_t index);
+  Task turn(Strand& strand, std::size_t index);
+  Task finish(Strand& strand, std::size_t index);
   void consume(std::size_t index);
   void gather(Range range, std::size_t index);
   void take_broadcast(Range range, std::size_t index);
@@ -129,7 +132,7 @@ void Run::see_inputs() {
 std::size_t Run::chunk_size() const {
   const auto slices =
       static_cast<std::size_t>(std::max(collective_.input_slices, collective_.output_slices));
-  return std::max<std::size_t>(1, meeting_.staging_bytes() / element_ / slices / 64 * 64);
+  return std::max<std::size_t>(1, Meeting::kStaging / element_ / slices / 64 * 64);
 }
 
 Range Run::chunk(std::size_t index) const {
@@ -161,26 +164,35 @@ Task Run::directly(Strand& strand) {
 }
 
 // Chunk by chunk through the staging buffers: inputs in, results made by `producers_`, results out.
-// The next chunk's inputs go in before this one's are waited for.
+// The next chunk's inputs go in before this one's are waited for; between nodes a chunk has arrived
+// two steps after it left.
 Task Run::in_chunks(Strand& strand) {
   const std::size_t chunks =
       std::max<std::size_t>(1, (collective_.count + chunk_size() - 1) / chunk_size());
+  const std::size_t way = placement().one_node() ? 0 : Exchange::kInFlight - 1;  // steps
   if (collective_.count > 0) meeting_.ensure_staging();
   stage(0);
   std::uint64_t ready = meeting_.post(), consumed = 0;
-  for (std::size_t index = 0; index < chunks; ++index) {
-    const std::uint64_t inputs = ready;
-    if (index + 1 < chunks) {
-      co_await meeting_.all(strand, consumed);
-      stage(index + 1);
-      ready = meeting_.post();
+  for (std::size_t step = 0; step < chunks + way; ++step) {
+    if (step < chunks) {
+      const std::uint64_t inputs = ready;
+      if (step + 1 < chunks) {
+        co_await meeting_.all(strand, consumed);
+        stage(step + 1);
+        ready = meeting_.post();
+      }
+      co_await meeting_.all(strand, inputs);
+      look_at_chunk(step);
+      produce(step);
     }
-    co_await meeting_.all(strand, inputs);
-    look_at_chunk(index);
-    co_await produce(strand, index);
-    co_await meeting_.all(strand, meeting_.post());
-    consume(index);
-    consumed = meeting_.post();
+    if (step >= way / 2 && step < chunks + way / 2) co_await turn(strand, step - way / 2);
+    if (step >= way) {
+      co_await finish(strand, step - way);
+      co_await meeting_.all(strand, meeting_.post());
+      look_at_chunk(step - way);
+      consume(step - way);
+      consumed = meeting_.post();
+    }
     co_await strand.yield();
   }
   co_await meeting_.all(strand, consumed);
@@ -203,14 +215,22 @@ void Run::look_at_chunk(std::size_t index) {
                                                    chunk_size(), chunk(index).begin};
 }
 
-Task Run::produce(Strand& strand, std::size_t index) {
-  if (meeting_.self() >= producers_ || collective_.count == 0) co_return;
+void Run::produce(std::size_t index) {
+  if (!produces()) return;
   const Range mine = part(index, meeting_.self());
   std::byte* result = meeting_.staged_result(meeting_.self(), index);
   if (!placement().one_node())
-    co_await exchange_.run(strand, collective_, inputs_, mine, result);
+    exchange_.begin(collective_, inputs_, index, mine, result);
   else if (collective_.operation == Operation::kAllReduce)
     reduce(0, mine, std::vector{result});
+}
+
+Task Run::turn(Strand& strand, std::size_t index) {
+  if (produces() && !placement().one_node()) co_await exchange_.turn(strand, collective_, index);
+}
+
+Task Run::finish(Strand& strand, std::size_t index) {
+  if (produces() && !placement().one_node()) co_await exchange_.finish(strand, collective_, index);
 }
 
 void Run::consume(std::size_t index) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -70,10 +71,16 @@ class Exchange {
   void call();
   // Makes sure that the lane's counterparts on all nodes have started the same collective.
   Task open(Strand& strand, const Collective& collective);
-  // Fills `result` with the lane's part `segment` of what the node needs (collective.cc's consume
-  // tells the layout), out of the members' inputs.
-  Task run(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
-           Range segment, std::byte* result);
+  // One chunk: fills `result` with the lane's part `segment` of what the node needs
+  // (collective.cc's consume tells the layout), out of the members' inputs. Chunks cross in steps,
+  // kInFlight at once, so that the link always has something to move: each has begun one step
+  // before turn(), and two before finish(). Inputs and result stay in place from the first to the
+  // last.
+  static constexpr std::size_t kInFlight = 3;
+  void begin(const Collective& collective, const std::vector<View>& inputs, std::size_t chunk,
+             Range segment, std::byte* result);
+  Task turn(Strand& strand, const Collective& collective, std::size_t chunk);
+  Task finish(Strand& strand, const Collective& collective, std::size_t chunk);
 
   const ReductionPlan& whole() const { return whole_; }  // over all ranks, for a group on one node
 
@@ -88,17 +95,24 @@ class Exchange {
                   Range range, std::byte* partials) const;
   void reduce_top(const Collective& collective, const std::vector<const std::byte*>& partials,
                   std::size_t stride, std::byte* result, std::size_t count) const;
-  void send(int node, const std::byte* data, std::size_t bytes);
-  void receive(int node, std::byte* data, std::size_t bytes);
-  Task arrived(Strand& strand);
-  Task all_reduce(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
-                  Range segment, std::byte* result);
-  Task reduce_scatter(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
-                      Range segment, std::byte* result);
-  Task all_gather(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
-                  Range segment, std::byte* result);
-  Task broadcast(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
-                 Range segment, std::byte* result);
+  // A chunk on its way.
+  struct Crossing {
+    Range segment;
+    std::byte* result;
+    std::vector<std::byte> outgoing, incoming;
+    std::vector<const std::byte*> partials;     // by node, of a sum
+    std::vector<std::uint64_t> sent, received;  // by node: what the streams will have reached
+  };
+  Crossing& crossing(std::size_t chunk) { return crossings_[chunk % kInFlight]; }
+  void send(Crossing& crossing, int node, const std::byte* data, std::size_t bytes);
+  void receive(Crossing& crossing, int node, std::byte* data, std::size_t bytes);
+  Task received(Strand& strand, const Crossing& crossing);
+  Task sent(Strand& strand, const Crossing& crossing);
+  void send_partials(const Collective& collective, const std::vector<View>& inputs, Crossing& to);
+  void scatter(const Collective& collective, const std::vector<View>& inputs, Crossing& to);
+  void reduce_scattered(const Collective& collective, const Crossing& crossing) const;
+  void all_gather(const Collective& collective, const std::vector<View>& inputs, Crossing& to);
+  void broadcast(const Collective& collective, const std::vector<View>& inputs, Crossing& to);
 
   Engine& engine_;
   const GroupMembers& members_;
@@ -106,8 +120,7 @@ class Exchange {
   std::vector<std::vector<Subtree>> subtrees_;  // by node
   std::vector<ReductionPlan> own_plans_;        // a plan per subtree of this node
   ReductionPlan top_, whole_;
-  std::vector<std::byte> outgoing_, incoming_;
-  std::vector<std::uint64_t> sent_, received_;  // by node: what the streams will have reached
+  std::array<Crossing, kInFlight> crossings_;
 };
 
 class Pairwise;

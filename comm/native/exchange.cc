@@ -21,9 +21,11 @@ Exchange::Exchange(Engine& engine, const GroupMembers& members, std::uint64_t ke
       channel_(key),
       subtrees_(subtrees_of_nodes(members.placement)),
       top_(plan_of_top(subtrees_, static_cast<int>(members.ranks.size()))),
-      whole_(ReductionPlan::of_ranks({0, members.size()})),
-      sent_(members.placement.nodes.size()),
-      received_(members.placement.nodes.size()) {
+      whole_(ReductionPlan::of_ranks({0, members.size()})) {
+  for (Crossing& crossing : crossings_) {
+    crossing.sent.resize(members.placement.nodes.size());
+    crossing.received.resize(members.placement.nodes.size());
+  }
   for (const Subtree& tree : subtrees_[static_cast<std::size_t>(own_node())])
     own_plans_.push_back(ReductionPlan::of_ranks(tree));
 }
@@ -45,22 +47,29 @@ int Exchange::counterpart(int node) const {
 
 Stream& Exchange::stream(int node) { return engine_.network().stream(counterpart(node), channel_); }
 
-void Exchange::send(int node, const std::byte* data, std::size_t bytes) {
-  sent_[static_cast<std::size_t>(node)] = stream(node).send(data, bytes);
+void Exchange::send(Crossing& crossing, int node, const std::byte* data, std::size_t bytes) {
+  crossing.sent[static_cast<std::size_t>(node)] = stream(node).send(data, bytes);
 }
 
-void Exchange::receive(int node, std::byte* data, std::size_t bytes) {
-  received_[static_cast<std::size_t>(node)] = stream(node).receive(data, bytes);
+void Exchange::receive(Crossing& crossing, int node, std::byte* data, std::size_t bytes) {
+  crossing.received[static_cast<std::size_t>(node)] = stream(node).receive(data, bytes);
 }
 
-// Until all that was sent has gone, and all that was to be received is here.
-Task Exchange::arrived(Strand& strand) {
+Task Exchange::received(Strand& strand, const Crossing& crossing) {
   for (int node = 0; node < nodes(); ++node) {
     if (node == own_node()) continue;
     Stream& link = stream(node);
-    const int peer = counterpart(node);
-    co_await strand.until(link.received(), received_[static_cast<std::size_t>(node)], peer, &link);
-    co_await strand.until(link.sent(), sent_[static_cast<std::size_t>(node)], peer, &link);
+    co_await strand.until(link.received(), crossing.received[static_cast<std::size_t>(node)],
+                          counterpart(node), &link);
+  }
+}
+
+Task Exchange::sent(Strand& strand, const Crossing& crossing) {
+  for (int node = 0; node < nodes(); ++node) {
+    if (node == own_node()) continue;
+    Stream& link = stream(node);
+    co_await strand.until(link.sent(), crossing.sent[static_cast<std::size_t>(node)],
+                          counterpart(node), &link);
   }
 }
 
@@ -75,30 +84,34 @@ void Exchange::call() {
 Task Exchange::open(Strand& strand, const Collective& collective) {
   const Signature own = collective.signature();
   std::vector<Signature> found(static_cast<std::size_t>(nodes()));
+  Crossing& headers = crossing(0);
   for (int node = 0; node < nodes(); ++node) {
     if (node == own_node()) continue;
     co_await engine_.network().connected(strand, counterpart(node), channel_);
     stream(node).send_copy(&own, sizeof own);
-    received_[static_cast<std::size_t>(node)] =
-        stream(node).receive(&found[static_cast<std::size_t>(node)], sizeof own);
+    receive(headers, node, reinterpret_cast<std::byte*>(&found[static_cast<std::size_t>(node)]),
+            sizeof own);
   }
-  co_await arrived(strand);
+  co_await received(strand, headers);
   for (int node = 0; node < nodes(); ++node)
     if (node != own_node())
       expect_same(own, found[static_cast<std::size_t>(node)], counterpart(node));
 }
 
-Task Exchange::run(Strand& strand, const Collective& collective, const std::vector<View>& inputs,
-                   Range segment, std::byte* result) {
+void Exchange::begin(const Collective& collective, const std::vector<View>& inputs,
+                     std::size_t chunk, Range segment, std::byte* result) {
+  Crossing& to = crossing(chunk);
+  to.segment = segment;
+  to.result = result;
   switch (collective.operation) {
     case Operation::kAllReduce:
-      return all_reduce(strand, collective, inputs, segment, result);
+      return send_partials(collective, inputs, to);
     case Operation::kReduceScatter:
-      return reduce_scatter(strand, collective, inputs, segment, result);
+      return scatter(collective, inputs, to);
     case Operation::kAllGather:
-      return all_gather(strand, collective, inputs, segment, result);
+      return all_gather(collective, inputs, to);
     default:
-      return broadcast(strand, collective, inputs, segment, result);
+      return broadcast(collective, inputs, to);
   }
 }
 
@@ -134,110 +147,126 @@ void Exchange::reduce_top(const Collective& collective,
 
 // Each node owns a piece of the segment: it gets all nodes' partial results of its piece, evaluates
 // the top of the tree, and sends the result to all.
-Task Exchange::all_reduce(Strand& strand, const Collective& collective,
-                          const std::vector<View>& inputs, Range segment, std::byte* result) {
+void Exchange::send_partials(const Collective& collective, const std::vector<View>& inputs,
+                             Crossing& to) {
   const std::size_t partial = element_size(accumulation_type(collective.type));
-  const std::size_t element = element_size(collective.type);
-  const Range owned = piece(segment, own_node(), nodes());
+  const Range segment = to.segment, owned = piece(segment, own_node(), nodes());
   const std::size_t stride = segment.size() * partial, own_bytes = owned.size() * partial;
-  outgoing_.resize(subtrees(own_node()) * stride);
-  incoming_.resize(top_leaves() * own_bytes);
-  reduce_own(collective, inputs, 0, segment, outgoing_.data());
+  to.outgoing.resize(subtrees(own_node()) * stride);
+  to.incoming.resize(top_leaves() * own_bytes);
+  reduce_own(collective, inputs, 0, segment, to.outgoing.data());
   const auto outgoing = [&](std::size_t tree, Range range) {
-    return outgoing_.data() + tree * stride + (range.begin - segment.begin) * partial;
+    return to.outgoing.data() + tree * stride + (range.begin - segment.begin) * partial;
   };
-  std::vector<const std::byte*> partials;
-  std::byte* place = incoming_.data();
+  to.partials.clear();
+  std::byte* place = to.incoming.data();
   for (int node = 0; node < nodes(); ++node) {
     const Range theirs = piece(segment, node, nodes());
-    partials.push_back(place);
+    to.partials.push_back(place);
     for (std::size_t t = 0; t < subtrees(node); ++t, place += own_bytes) {
       if (node == own_node())
         std::copy_n(outgoing(t, owned), own_bytes, place);
       else
-        receive(node, place, own_bytes);
+        receive(to, node, place, own_bytes);
     }
     for (std::size_t t = 0; t < subtrees(own_node()) && node != own_node(); ++t)
-      send(node, outgoing(t, theirs), theirs.size() * partial);
+      send(to, node, outgoing(t, theirs), theirs.size() * partial);
   }
-  co_await arrived(strand);
-  std::byte* own = result + (owned.begin - segment.begin) * element;
-  reduce_top(collective, partials, own_bytes, own, owned.size());
+}
+
+Task Exchange::turn(Strand& strand, const Collective& collective, std::size_t chunk) {
+  if (collective.operation != Operation::kAllReduce) co_return;
+  Crossing& to = crossing(chunk);
+  co_await received(strand, to);
+  const std::size_t element = element_size(collective.type);
+  const Range segment = to.segment, owned = piece(segment, own_node(), nodes());
+  std::byte* own = to.result + (owned.begin - segment.begin) * element;
+  reduce_top(collective, to.partials,
+             owned.size() * element_size(accumulation_type(collective.type)), own, owned.size());
   for (int node = 0; node < nodes(); ++node) {
     if (node == own_node()) continue;
     const Range theirs = piece(segment, node, nodes());
-    send(node, own, owned.size() * element);
-    receive(node, result + (theirs.begin - segment.begin) * element, theirs.size() * element);
+    send(to, node, own, owned.size() * element);
+    receive(to, node, to.result + (theirs.begin - segment.begin) * element,
+            theirs.size() * element);
   }
-  co_await arrived(strand);
+}
+
+Task Exchange::finish(Strand& strand, const Collective& collective, std::size_t chunk) {
+  const Crossing& done = crossing(chunk);
+  co_await received(strand, done);
+  if (collective.operation == Operation::kReduceScatter) reduce_scattered(collective, done);
+  co_await sent(strand, done);
 }
 
 // Each node gets all nodes' partial results of its members' slices; result: a segment for each
 // member.
-Task Exchange::reduce_scatter(Strand& strand, const Collective& collective,
-                              const std::vector<View>& inputs, Range segment, std::byte* result) {
-  const std::size_t partial = segment.size() * element_size(accumulation_type(collective.type));
+void Exchange::scatter(const Collective& collective, const std::vector<View>& inputs,
+                       Crossing& to) {
+  const std::size_t partial = to.segment.size() * element_size(accumulation_type(collective.type));
   const std::size_t own_trees = subtrees(own_node());
   const auto& here = members_.placement.nodes[static_cast<std::size_t>(own_node())];
-  outgoing_.resize(members_.ranks.size() * own_trees * partial);
-  incoming_.resize(top_leaves() * here.size() * partial);
-  std::byte* outgoing = outgoing_.data();
-  std::byte* incoming = incoming_.data();
-  std::vector<const std::byte*> reduced;  // by node: of the first member's slice
+  to.outgoing.resize(members_.ranks.size() * own_trees * partial);
+  to.incoming.resize(top_leaves() * here.size() * partial);
+  std::byte* outgoing = to.outgoing.data();
+  std::byte* incoming = to.incoming.data();
+  to.partials.clear();  // of the first member's slice
   for (int node = 0; node < nodes(); ++node) {
     const auto& members = members_.placement.nodes[static_cast<std::size_t>(node)];
-    reduced.push_back(node == own_node() ? outgoing : incoming);
+    to.partials.push_back(node == own_node() ? outgoing : incoming);
     for (const int slice : members) {
-      reduce_own(collective, inputs, slice, segment, outgoing);
-      if (node != own_node()) send(node, outgoing, own_trees * partial);
+      reduce_own(collective, inputs, slice, to.segment, outgoing);
+      if (node != own_node()) send(to, node, outgoing, own_trees * partial);
       outgoing += own_trees * partial;
     }
     if (node == own_node()) continue;
-    receive(node, incoming, here.size() * subtrees(node) * partial);
+    receive(to, node, incoming, here.size() * subtrees(node) * partial);
     incoming += here.size() * subtrees(node) * partial;
   }
-  co_await arrived(strand);
-  const std::size_t element = element_size(collective.type);
+}
+
+void Exchange::reduce_scattered(const Collective& collective, const Crossing& crossing) const {
+  const std::size_t count = crossing.segment.size(), element = element_size(collective.type);
+  const std::size_t partial = count * element_size(accumulation_type(collective.type));
+  const auto& here = members_.placement.nodes[static_cast<std::size_t>(own_node())];
   for (std::size_t member = 0; member < here.size(); ++member) {
     std::vector<const std::byte*> partials;
     for (int node = 0; node < nodes(); ++node)
-      partials.push_back(reduced[static_cast<std::size_t>(node)] +
+      partials.push_back(crossing.partials[static_cast<std::size_t>(node)] +
                          member * subtrees(node) * partial);
-    reduce_top(collective, partials, partial, result + member * segment.size() * element,
-               segment.size());
+    reduce_top(collective, partials, partial, crossing.result + member * count * element, count);
   }
 }
 
 // result: the other nodes' slices, node after node.
-Task Exchange::all_gather(Strand& strand, const Collective& collective,
-                          const std::vector<View>& inputs, Range segment, std::byte* result) {
-  const std::size_t bytes = segment.size() * element_size(collective.type);
+void Exchange::all_gather(const Collective& collective, const std::vector<View>& inputs,
+                          Crossing& to) {
+  const std::size_t bytes = to.segment.size() * element_size(collective.type);
+  std::byte* result = to.result;
   for (int node = 0; node < nodes(); ++node) {
     if (node == own_node()) continue;
-    for (const View& input : inputs) send(node, input.at(0, segment.begin), bytes);
+    for (const View& input : inputs) send(to, node, input.at(0, to.segment.begin), bytes);
     const std::size_t theirs =
         members_.placement.nodes[static_cast<std::size_t>(node)].size() * bytes;
-    receive(node, result, theirs);
+    receive(to, node, result, theirs);
     result += theirs;
   }
-  co_await arrived(strand);
 }
 
-Task Exchange::broadcast(Strand& strand, const Collective& collective,
-                         const std::vector<View>& inputs, Range segment, std::byte* result) {
-  const std::size_t bytes = segment.size() * element_size(collective.type);
+void Exchange::broadcast(const Collective& collective, const std::vector<View>& inputs,
+                         Crossing& to) {
+  const std::size_t bytes = to.segment.size() * element_size(collective.type);
   const auto& here = members_.placement.nodes[static_cast<std::size_t>(own_node())];
   const auto member = std::find(here.begin(), here.end(), collective.root);
   for (int node = 0; node < nodes(); ++node) {
     if (node == own_node()) continue;
     const auto& there = members_.placement.nodes[static_cast<std::size_t>(node)];
     if (member != here.end())
-      send(node, inputs[static_cast<std::size_t>(member - here.begin())].at(0, segment.begin),
-           bytes);
+      send(to, node,
+           inputs[static_cast<std::size_t>(member - here.begin())].at(0, to.segment.begin), bytes);
     else if (std::find(there.begin(), there.end(), collective.root) != there.end())
-      receive(node, result, bytes);
+      receive(to, node, to.result, bytes);
   }
-  co_await arrived(strand);
 }
 
 }  // namespace phalanx::comm

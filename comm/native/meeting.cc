@@ -3,8 +3,8 @@
 namespace phalanx::comm {
 
 Meeting::Meeting(Engine& engine, std::vector<int> members, int self, std::uint64_t key,
-                 std::size_t staging)
-    : engine_(engine), members_(std::move(members)), self_(self), key_(key), staging_(staging) {
+                 std::size_t buffers)
+    : engine_(engine), members_(std::move(members)), self_(self), key_(key), buffers_(buffers) {
   for (const int rank : members_) places_.push_back(engine_.watch().local_index(rank).value());
   blocks_.resize(members_.size());
   NodeMemory& memory = engine_.memory();
@@ -69,16 +69,16 @@ void Meeting::ensure_staging() {
   GroupBlock& own = *blocks_[static_cast<std::size_t>(self_)];
   if (own.staging.load() != 0) return;
   NodeMemory& memory = engine_.memory();
-  own.staging.store(memory.offset_of(memory.allocate(4 * staging_).data()));
+  own.staging.store(memory.offset_of(memory.allocate(2 * buffers_ * kStaging).data()));
 }
 
 std::byte* Meeting::staged_input(int member, std::size_t chunk) const {
   const GroupBlock& block = *blocks_[static_cast<std::size_t>(member)];
-  return engine_.memory().at<std::byte>(block.staging.load()) + (chunk % 2) * staging_;
+  return engine_.memory().at<std::byte>(block.staging.load()) + (chunk % buffers_) * kStaging;
 }
 
 std::byte* Meeting::staged_result(int member, std::size_t chunk) const {
-  return staged_input(member, chunk) + 2 * staging_;
+  return staged_input(member, chunk) + buffers_ * kStaging;
 }
 
 std::atomic<std::uint64_t>* Meeting::mailboxes(int member, Post post) const {

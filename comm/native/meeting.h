@@ -54,14 +54,15 @@ struct GroupBlock {
 // posted phase p has done all that comes before.
 class Meeting {
  public:
-  // Bytes of a staging buffer; each member has two for inputs and two for results. On one node it
-  // is to stay in a cache; between nodes each has a fixed cost in time, that of a few wake-ups.
-  static constexpr std::size_t kStaging = 256 << 10, kStagingBetweenNodes = 512 << 10;
+  // Bytes of a staging buffer, which is to stay in a cache, and how many a member has for inputs,
+  // and as many for results: one to fill while another is read, and between nodes two more on their
+  // way.
+  static constexpr std::size_t kStaging = 256 << 10, kBuffers = 2, kBuffersBetweenNodes = 4;
 
-  // `members`: their generation ranks; `self`: our place among them; `staging`: bytes of a buffer.
-  // Publishes our block. Throws SystemError when the arena is used up.
+  // `members`: their generation ranks; `self`: our place among them; `buffers`: kBuffers or the
+  // other. Publishes our block. Throws SystemError when the arena is used up.
   Meeting(Engine& engine, std::vector<int> members, int self, std::uint64_t key,
-          std::size_t staging);
+          std::size_t buffers);
 
   Task attach(Strand& strand);  // until all members' blocks are known
   Task attach(Strand& strand, int member);
@@ -73,8 +74,7 @@ class Meeting {
   int rank_of(int member) const { return members_[static_cast<std::size_t>(member)]; }
   GroupBlock::Slot& slot(int member, std::uint64_t sequence) const;
 
-  std::size_t staging_bytes() const { return staging_; }  // of a buffer
-  void ensure_staging();                                  // ours; throws SystemError
+  void ensure_staging();  // ours; throws SystemError
   std::byte* staged_input(int member, std::size_t chunk) const;
   std::byte* staged_result(int member, std::size_t chunk) const;
 
@@ -93,7 +93,7 @@ class Meeting {
   std::vector<int> places_;  // of the members in the node's memory
   int self_;
   std::uint64_t key_;
-  std::size_t staging_;
+  std::size_t buffers_;
   std::mutex mutex_;  // staging is made by who starts an operation or by who drives
   std::vector<GroupBlock*> blocks_;
 };
