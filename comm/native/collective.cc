@@ -55,6 +55,7 @@ class Run {
   Task in_chunks(Strand& strand);
   void stage(std::size_t index);
   bool produces() const { return meeting_.self() < producers_ && collective_.count > 0; }
+  bool crosses_nodes() const { return produces() && !placement().one_node(); }
   void produce(std::size_t index);
   Task turn(Strand& strand, std::size_t index);
   Task finish(Strand& strand, std::size_t index);
@@ -169,7 +170,7 @@ Task Run::directly(Strand& strand) {
 Task Run::in_chunks(Strand& strand) {
   const std::size_t chunks =
       std::max<std::size_t>(1, (collective_.count + chunk_size() - 1) / chunk_size());
-  const std::size_t way = placement().one_node() ? 0 : Exchange::kInFlight - 1;  // steps
+  const std::size_t way = chunks_under_way(placement()) - 1;  // steps
   if (collective_.count > 0) meeting_.ensure_staging();
   stage(0);
   std::uint64_t ready = meeting_.post(), consumed = 0;
@@ -219,18 +220,18 @@ void Run::produce(std::size_t index) {
   if (!produces()) return;
   const Range mine = part(index, meeting_.self());
   std::byte* result = meeting_.staged_result(meeting_.self(), index);
-  if (!placement().one_node())
+  if (crosses_nodes())
     exchange_.begin(collective_, inputs_, index, mine, result);
   else if (collective_.operation == Operation::kAllReduce)
     reduce(0, mine, std::vector{result});
 }
 
 Task Run::turn(Strand& strand, std::size_t index) {
-  if (produces() && !placement().one_node()) co_await exchange_.turn(strand, collective_, index);
+  if (crosses_nodes()) co_await exchange_.turn(strand, collective_, index);
 }
 
 Task Run::finish(Strand& strand, std::size_t index) {
-  if (produces() && !placement().one_node()) co_await exchange_.finish(strand, collective_, index);
+  if (crosses_nodes()) co_await exchange_.finish(strand, collective_, index);
 }
 
 void Run::consume(std::size_t index) {

@@ -106,8 +106,9 @@ class Exchange {
   Crossing& crossing(std::size_t chunk) { return crossings_[chunk % kInFlight]; }
   void send(Crossing& crossing, int node, const std::byte* data, std::size_t bytes);
   void receive(Crossing& crossing, int node, std::byte* data, std::size_t bytes);
-  Task received(Strand& strand, const Crossing& crossing);
-  Task sent(Strand& strand, const Crossing& crossing);
+  // Stream::sent or Stream::received of the connections to all nodes, up to these bytes.
+  using Moved = const std::atomic<std::uint64_t>& (Stream::*)() const;
+  Task until(Strand& strand, Moved moved, const std::vector<std::uint64_t>& by_node);
   void send_partials(const Collective& collective, const std::vector<View>& inputs, Crossing& to);
   void scatter(const Collective& collective, const std::vector<View>& inputs, Crossing& to);
   void reduce_scattered(const Collective& collective, const Crossing& crossing) const;
@@ -124,6 +125,15 @@ class Exchange {
 };
 
 class Pairwise;
+
+// How many chunks of a collective are under way at once.
+inline std::size_t chunks_under_way(const Placement& placement) {
+  return placement.one_node() ? 1 : Exchange::kInFlight;
+}
+// Buffers for inputs, and as many for results: one is filled while the others are under way.
+inline std::size_t staging_buffers(const Placement& placement) {
+  return chunks_under_way(placement) + 1;
+}
 
 // Runs one collective on this rank.
 Task run_collective(Strand& strand, Engine& engine, const GroupMembers& members, Meeting& meeting,

@@ -55,20 +55,11 @@ void Exchange::receive(Crossing& crossing, int node, std::byte* data, std::size_
   crossing.received[static_cast<std::size_t>(node)] = stream(node).receive(data, bytes);
 }
 
-Task Exchange::received(Strand& strand, const Crossing& crossing) {
+Task Exchange::until(Strand& strand, Moved moved, const std::vector<std::uint64_t>& by_node) {
   for (int node = 0; node < nodes(); ++node) {
     if (node == own_node()) continue;
     Stream& link = stream(node);
-    co_await strand.until(link.received(), crossing.received[static_cast<std::size_t>(node)],
-                          counterpart(node), &link);
-  }
-}
-
-Task Exchange::sent(Strand& strand, const Crossing& crossing) {
-  for (int node = 0; node < nodes(); ++node) {
-    if (node == own_node()) continue;
-    Stream& link = stream(node);
-    co_await strand.until(link.sent(), crossing.sent[static_cast<std::size_t>(node)],
+    co_await strand.until((link.*moved)(), by_node[static_cast<std::size_t>(node)],
                           counterpart(node), &link);
   }
 }
@@ -84,15 +75,16 @@ void Exchange::call() {
 Task Exchange::open(Strand& strand, const Collective& collective) {
   const Signature own = collective.signature();
   std::vector<Signature> found(static_cast<std::size_t>(nodes()));
-  Crossing& headers = crossing(0);
+  std::vector<std::uint64_t> headers(found.size());
   for (int node = 0; node < nodes(); ++node) {
     if (node == own_node()) continue;
     co_await engine_.network().connected(strand, counterpart(node), channel_);
     stream(node).send_copy(&own, sizeof own);
-    receive(headers, node, reinterpret_cast<std::byte*>(&found[static_cast<std::size_t>(node)]),
-            sizeof own);
+    const auto from = static_cast<std::size_t>(node);
+    headers[from] =
+        stream(node).receive(reinterpret_cast<std::byte*>(&found[from]), sizeof(Signature));
   }
-  co_await received(strand, headers);
+  co_await until(strand, &Stream::received, headers);
   for (int node = 0; node < nodes(); ++node)
     if (node != own_node())
       expect_same(own, found[static_cast<std::size_t>(node)], counterpart(node));
@@ -177,7 +169,7 @@ void Exchange::send_partials(const Collective& collective, const std::vector<Vie
 Task Exchange::turn(Strand& strand, const Collective& collective, std::size_t chunk) {
   if (collective.operation != Operation::kAllReduce) co_return;
   Crossing& to = crossing(chunk);
-  co_await received(strand, to);
+  co_await until(strand, &Stream::received, to.received);
   const std::size_t element = element_size(collective.type);
   const Range segment = to.segment, owned = piece(segment, own_node(), nodes());
   std::byte* own = to.result + (owned.begin - segment.begin) * element;
@@ -194,9 +186,9 @@ Task Exchange::turn(Strand& strand, const Collective& collective, std::size_t ch
 
 Task Exchange::finish(Strand& strand, const Collective& collective, std::size_t chunk) {
   const Crossing& done = crossing(chunk);
-  co_await received(strand, done);
+  co_await until(strand, &Stream::received, done.received);
   if (collective.operation == Operation::kReduceScatter) reduce_scattered(collective, done);
-  co_await sent(strand, done);
+  co_await until(strand, &Stream::sent, done.sent);
 }
 
 // Each node gets all nodes' partial results of its members' slices; result: a segment for each

@@ -54,13 +54,11 @@ struct GroupBlock {
 // posted phase p has done all that comes before.
 class Meeting {
  public:
-  // Bytes of a staging buffer, which is to stay in a cache, and how many a member has for inputs,
-  // and as many for results: one to fill while another is read, and between nodes two more on their
-  // way.
-  static constexpr std::size_t kStaging = 256 << 10, kBuffers = 2, kBuffersBetweenNodes = 4;
+  static constexpr std::size_t kStaging = 256 << 10;  // bytes of a buffer, to stay in a cache
 
-  // `members`: their generation ranks; `self`: our place among them; `buffers`: kBuffers or the
-  // other. Publishes our block. Throws SystemError when the arena is used up.
+  // `members`: their generation ranks; `self`: our place among them; `buffers`: how many a member
+  // has for inputs, and as many for results. Publishes our block. Throws SystemError when the arena
+  // is used up.
   Meeting(Engine& engine, std::vector<int> members, int self, std::uint64_t key,
           std::size_t buffers);
 

@@ -38,7 +38,7 @@ NativeGroup::NativeGroup(std::shared_ptr<Engine> engine, const std::vector<int>&
       key_(key),
       members_(find_members(*engine_, ranks)),
       meeting_(*engine_, members_.on_node(members_.placement.node), members_.placement.local, key,
-               members_.placement.one_node() ? Meeting::kBuffers : Meeting::kBuffersBetweenNodes),
+               staging_buffers(members_.placement)),
       exchange_(*engine_, members_, key),
       messages_(*engine_, members_, meeting_, Post::kMessages, key),
       pieces_(*engine_, members_, meeting_, Post::kCollectives, key),
