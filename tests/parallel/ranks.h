@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,8 +18,11 @@
 
 namespace phalanx::parallel::test {
 
+// A process that has had threads of OpenMP cannot give them to its children: who forks has none.
+inline const bool kOneThread = (at::set_num_threads(1), true);
+
 // Runs `body` in `ranks` processes, `ranks_per_node` of them on each node, that form one group.
-// What a body expects in vain, or throws, fails the test. The calling process has one thread.
+// What a body expects in vain, or throws, fails the test.
 inline void on_ranks(int ranks, int ranks_per_node,
                      const std::function<void(const std::shared_ptr<comm::Group>&)>& body) {
   std::vector<std::unique_ptr<comm::Listener>> listeners;
