@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "layout/block_sizes.h"
+#include "layout/exchanged_heads.h"
 
 namespace phalanx::layout {
 namespace {
@@ -120,17 +121,39 @@ class Passes {
             going + attended * each_.sums + gradients + kernel.backward};
   }
 
-  // As they are laid out for the others, as they come, and in the order of the sequence.
+  // Group by group (parallel/ulysses_attention.cc): as heads are laid out for the others, as they
+  // come, and in the order of the sequence.
   AttentionPeaks by_exchange(std::int64_t attended, std::int64_t key_values,
                              std::int64_t sums) const {
+    const auto groups = exchanged_head_groups(s_.kv_heads, s_.exchange);
     const auto kv_heads = std::max<std::int64_t>(1, s_.kv_heads / s_.exchange) * s_.exchange;
-    const auto whole = s_.all * (s_.heads + 2 * kv_heads) * s_.head_width;
     const auto kernel = scratch(length_ * s_.exchange, s_.head_width);
-    return {std::max({3 * whole * each_.values, (whole + 3 * attended) * each_.values + sums,
-                      (whole + attended) * each_.values + sums + kernel.forward * each_.sums}),
-            std::max({3 * attended * each_.values,
-                      attended * each_.values + kernel.backward * each_.sums,
-                      2 * whole * each_.values, whole * each_.values + key_values * each_.sums})};
+    const auto all_out = attended * each_.values, out = all_out / groups, own_sums = sums / groups;
+    const auto projected =
+        s_.all * (s_.heads + 2 * kv_heads) * s_.head_width * each_.values / groups;
+    const auto gradients = key_values * each_.sums;
+    AttentionPeaks peaks{0, 0};
+    for (std::int64_t group = 0; group < groups; ++group) {
+      const bool first = group == 0, last = group + 1 == groups;
+      // Forward: at first the group's projections, then its outputs, are laid out three times.
+      const auto done = (group + 1) * (projected + out + own_sums);
+      const auto before = done - projected - out - own_sums + (group > 1 ? all_out : 0);
+      const auto attending =
+          projected +
+          std::max(2 * projected, out + own_sums + std::max(kernel.forward * each_.sums, out));
+      const auto coming = last ? 0 : 2 * projected;
+      peaks.forward = std::max({peaks.forward, before + coming + (first ? 0 : 2 * out) + attending,
+                                done + coming + 2 * out + (first ? 0 : all_out),
+                                last ? done + out + all_out : 0});
+      // Backward: the gradients of outputs, then of projections.
+      const auto returning = std::max({3 * out, out + kernel.backward * each_.sums, projected}) +
+                             (first ? 0 : 2 * projected) + (group > 1 ? gradients : 0);
+      const auto next = last ? 0 : 2 * out;
+      peaks.backward = std::max({peaks.backward, next + returning,
+                                 next + 2 * projected + (first ? 0 : gradients),
+                                 last ? projected + gradients : 0});
+    }
+    return peaks;
   }
 
   const config::Model& model_;

@@ -9,8 +9,8 @@ at::Tensor ContextAttention::forward(const at::Tensor& q, const at::Tensor& k, c
                                      Saved& saved) const {
   if (groups_.context && groups_.exchange == ContextExchange::kHeads) {
     auto attended = ulysses_attention(*groups_.context, q, k, v, heads_, first_visible());
-    for (const auto& tensor : {attended.projected, attended.whole.out, attended.whole.log_sum_exp})
-      saved.push_back(tensor);
+    for (const auto& [projected, of] : attended.groups)
+      for (const auto& tensor : {projected, of.out, of.log_sum_exp}) saved.push_back(tensor);
     return attended.out;
   }
   auto attended = groups_.context
@@ -23,7 +23,9 @@ at::Tensor ContextAttention::forward(const at::Tensor& q, const at::Tensor& k, c
 void ContextAttention::backward(const at::Tensor& dout, at::Tensor& q, at::Tensor& k, at::Tensor& v,
                                 const at::Tensor& out, Saved& saved, std::size_t first) const {
   if (groups_.context && groups_.exchange == ContextExchange::kHeads) {
-    UlyssesAttention forward{out, saved[first], {saved[first + 1], saved[first + 2]}};
+    UlyssesAttention forward{out, {}};
+    for (auto kept = first; kept < saved.size(); kept += 3)
+      forward.groups.push_back({saved[kept], {saved[kept + 1], saved[kept + 2]}});
     ulysses_attention_backward(*groups_.context, dout, q, k, v, forward, heads_, first_visible());
   } else if (groups_.context) {
     ring_attention_backward(*groups_.context, dout, q, k, v, {out, saved[first]}, heads_,

@@ -53,17 +53,6 @@ at::Tensor experts_of(const std::int64_t* rows, std::int64_t ranks, std::int64_t
 
 }  // namespace
 
-// Rows on their way between all ranks, with the memory that they leave and come to.
-struct ExpertDispatch::Flight {
-  at::Tensor from, to;
-  comm::Work work;
-
-  at::Tensor land() {
-    work.wait(comm::DeviceStream{});
-    return to;
-  }
-};
-
 ExpertDispatch::ExpertDispatch(std::shared_ptr<comm::Group> group, std::int64_t experts,
                                std::int64_t chunk_tokens)
     : group_(std::move(group)),
@@ -135,25 +124,21 @@ void ExpertDispatch::round_trip(const std::vector<Chunk>& chunks, const Passes& 
       passes.take(c, passes.compute(c, passes.send(c)));
     return;
   }
-  const auto leave = [&](std::size_t c) {
-    return depart(passes.send(c), chunks[c].sent, chunks[c].arrived);
-  };
-  Flight there = leave(0), back;
-  meanwhile();
-  for (std::size_t c = 0; c < chunks.size(); ++c) {
-    Flight arriving = std::exchange(there, {});
-    if (c + 1 < chunks.size()) there = leave(c + 1);
-    const auto results =
-        by_rank(chunks[c], passes.compute(c, by_expert(chunks[c], arriving.land())));
-    if (c > 0) passes.take(c - 1, back.land());
-    back = depart(results, chunks[c].arrived, chunks[c].sent);
-  }
-  passes.take(chunks.size() - 1, back.land());
+  there_and_back(
+      chunks.size(),
+      [&](std::size_t c) { return depart(passes.send(c), chunks[c].sent, chunks[c].arrived); },
+      meanwhile,
+      [&](std::size_t c, Flight arriving) {
+        return by_rank(chunks[c], passes.compute(c, by_expert(chunks[c], arriving.land())));
+      },
+      [&](std::size_t c, const at::Tensor& results) {
+        return depart(results, chunks[c].arrived, chunks[c].sent);
+      },
+      [&](std::size_t c, Flight results) { passes.take(c, results.land()); });
 }
 
-ExpertDispatch::Flight ExpertDispatch::depart(const at::Tensor& rows,
-                                              const std::vector<std::int64_t>& to,
-                                              const std::vector<std::int64_t>& from) const {
+Flight ExpertDispatch::depart(const at::Tensor& rows, const std::vector<std::int64_t>& to,
+                              const std::vector<std::int64_t>& from) const {
   const std::int64_t width = rows.size(1);
   Flight flight{rows, at::empty({sum(from), width}, rows.options()), {}};
   flight.work = group_->all_to_all(buffer_of(flight.from), times(to, width), buffer_of(flight.to),

@@ -9,6 +9,7 @@
 
 #include "comm/group.h"
 #include "kernels/expert_rows.h"
+#include "parallel/flight.h"
 
 namespace phalanx::parallel {
 
@@ -61,7 +62,6 @@ class ExpertDispatch {
   void round_trip(const std::vector<Chunk>& chunks, const Passes& passes) const;
 
  private:
-  struct Flight;
   Flight depart(const at::Tensor& rows, const std::vector<std::int64_t>& to,
                 const std::vector<std::int64_t>& from) const;
   std::int64_t chunk_count(const at::Tensor& chosen) const;

@@ -7,33 +7,39 @@
 #include <algorithm>
 #include <vector>
 
+#include "layout/exchanged_heads.h"
 #include "layout/zigzag.h"
+#include "parallel/flight.h"
 #include "parallel/tensor_buffer.h"
 
 namespace phalanx::parallel {
 namespace {
 
-// Which heads each rank attends with.
+// Which heads each rank attends with, group by group.
 struct Share {
-  std::int64_t ranks, head_width;
-  kernels::HeadCounts all, heads;  // of a rank
+  std::int64_t ranks, head_width, groups;
+  kernels::HeadCounts all, heads;  // of a group
 
   Share(comm::Group& context, const at::Tensor& q, kernels::HeadCounts all)
       : ranks(context.size()),
         head_width(q.size(2) / all.query),
+        groups(layout::exchanged_head_groups(all.key_value, ranks)),
         all(all),
-        heads{all.query / ranks, std::max<std::int64_t>(1, all.key_value / ranks)} {
+        heads{all.query / ranks / groups,
+              std::max<std::int64_t>(1, all.key_value / ranks) / groups} {
     check(all.query % ranks == 0 && (all.key_value % ranks == 0 || ranks % all.key_value == 0),
           "ulysses attention: expected heads that the ranks can share");
   }
   std::int64_t query_width() const { return heads.query * head_width; }
   std::int64_t key_width() const { return heads.key_value * head_width; }
   std::int64_t width() const { return query_width() + 2 * key_width(); }
-  at::Tensor queries(const at::Tensor& q, std::int64_t rank) const {
-    return q.narrow(2, rank * query_width(), query_width());
+  at::Tensor queries(const at::Tensor& q, std::int64_t rank, std::size_t group) const {
+    const auto place = rank * groups + static_cast<std::int64_t>(group);
+    return q.narrow(2, place * query_width(), query_width());
   }
-  at::Tensor keys(const at::Tensor& k, std::int64_t rank) const {
-    return k.narrow(2, rank * all.key_value / ranks * head_width, key_width());
+  at::Tensor keys(const at::Tensor& k, std::int64_t rank, std::size_t group) const {
+    const auto first = rank * all.key_value / ranks * head_width;
+    return k.narrow(2, first + static_cast<std::int64_t>(group) * key_width(), key_width());
   }
   // Columns of what a rank has of all three.
   std::vector<at::Tensor> parts(const at::Tensor& projected) const {
@@ -41,14 +47,17 @@ struct Share {
   }
 };
 
-// x [ranks, sequences, length / ranks, width] is by rank what it gets; the result what it has sent.
-at::Tensor exchange(comm::Group& context, const at::Tensor& x) {
-  auto result = at::empty_like(x);
+// x [ranks, sequences, length / ranks, width] is by rank what it gets.
+Flight depart(comm::Group& context, const at::Tensor& x) {
+  Flight flight{x, at::empty_like(x), {}};
   const std::vector<std::size_t> counts(static_cast<std::size_t>(context.size()),
                                         static_cast<std::size_t>(x[0].numel()));
-  context.all_to_all(buffer_of(x), counts, buffer_of(result), counts).wait(comm::DeviceStream{});
-  return result;
+  flight.work = context.all_to_all(buffer_of(x), counts, buffer_of(flight.to), counts);
+  return flight;
 }
+
+// What has arrived, by the rank that it comes from; what has left is let go.
+at::Tensor landed(Flight flight) { return flight.land(); }
 
 // Calls body(rows of `whole`, rows of by_rank[rank]) for the pieces of every rank, where `whole`
 // has the positions of a sequence in dimension 1 in their order.
@@ -81,25 +90,28 @@ at::Tensor by_rank(const at::Tensor& whole, std::int64_t ranks) {
   return result;
 }
 
-// Heads of the whole sequence for these positions' heads.
-at::Tensor whole_sequence(comm::Group& context, const Share& share, const at::Tensor& queries) {
+// What a group has exchanged, the positions of sequences in their order.
+at::Tensor whole_sequences(Flight flight) { return in_order(landed(std::move(flight))); }
+
+// A group's heads of these positions, for the ranks that attend with them.
+at::Tensor by_rank(const Share& share, const at::Tensor& queries, std::size_t group) {
   auto mine = at::empty({share.ranks, queries.size(0), queries.size(1), share.query_width()},
                         queries.options());
   for (std::int64_t rank = 0; rank < share.ranks; ++rank)
-    mine[rank].copy_(share.queries(queries, rank));
-  return in_order(exchange(context, mine));
+    mine[rank].copy_(share.queries(queries, rank, group));
+  return mine;
 }
 
-at::Tensor whole_sequence(comm::Group& context, const Share& share, const at::Tensor& q,
-                          const at::Tensor& k, const at::Tensor& v) {
+at::Tensor by_rank(const Share& share, const at::Tensor& q, const at::Tensor& k,
+                   const at::Tensor& v, std::size_t group) {
   auto mine = at::empty({share.ranks, q.size(0), q.size(1), share.width()}, q.options());
   for (std::int64_t rank = 0; rank < share.ranks; ++rank) {
     const auto parts = share.parts(mine[rank]);
-    parts[0].copy_(share.queries(q, rank));
-    parts[1].copy_(share.keys(k, rank));
-    parts[2].copy_(share.keys(v, rank));
+    parts[0].copy_(share.queries(q, rank, group));
+    parts[1].copy_(share.keys(k, rank, group));
+    parts[2].copy_(share.keys(v, rank, group));
   }
-  return in_order(exchange(context, mine));
+  return mine;
 }
 
 }  // namespace
@@ -109,13 +121,23 @@ UlyssesAttention ulysses_attention(comm::Group& context, const at::Tensor& q, co
                                    const at::Tensor& first_visible) {
   const Share share(context, q, heads);
   UlyssesAttention result;
-  result.projected = whole_sequence(context, share, q, k, v);
-  const auto parts = share.parts(result.projected);
-  result.whole = kernels::attention(parts[0], parts[1], parts[2], share.heads, first_visible);
-  const auto outs = exchange(context, by_rank(result.whole.out, share.ranks));
-  result.out = at::empty(q.sizes(), q.options());
-  for (std::int64_t rank = 0; rank < share.ranks; ++rank)
-    share.queries(result.out, rank).copy_(outs[rank]);
+  const auto attend = [&](std::size_t, Flight arriving) {
+    auto projected = whole_sequences(std::move(arriving));
+    const auto parts = share.parts(projected);
+    auto attended = kernels::attention(parts[0], parts[1], parts[2], share.heads, first_visible);
+    result.groups.push_back({std::move(projected), attended});
+    return by_rank(attended.out, share.ranks);
+  };
+  const auto take = [&](std::size_t group, Flight outs) {
+    const auto by_rank = landed(std::move(outs));
+    if (!result.out.defined()) result.out = at::empty(q.sizes(), q.options());
+    for (std::int64_t rank = 0; rank < share.ranks; ++rank)
+      share.queries(result.out, rank, group).copy_(by_rank[rank]);
+  };
+  there_and_back(
+      static_cast<std::size_t>(share.groups),
+      [&](std::size_t group) { return depart(context, by_rank(share, q, k, v, group)); }, [] {},
+      attend, [&](std::size_t, const at::Tensor& outs) { return depart(context, outs); }, take);
   return result;
 }
 
@@ -123,19 +145,32 @@ void ulysses_attention_backward(comm::Group& context, const at::Tensor& dout, at
                                 at::Tensor& k, at::Tensor& v, UlyssesAttention& forward,
                                 kernels::HeadCounts heads, const at::Tensor& first_visible) {
   const Share share(context, q, heads);
-  auto parts = share.parts(forward.projected);
-  kernels::attention_backward(whole_sequence(context, share, dout), parts[0], parts[1], parts[2],
-                              forward.whole, share.heads, first_visible);
-  const auto gradients = exchange(context, by_rank(forward.projected, share.ranks));
-  // Several ranks may have attended to one key head.
-  const auto sums = k.options().dtype(forward.whole.log_sum_exp.scalar_type());
-  const auto dk = at::zeros(k.sizes(), sums), dv = at::zeros(v.sizes(), sums);
-  for (std::int64_t rank = 0; rank < share.ranks; ++rank) {
-    const auto from = share.parts(gradients[rank]);
-    share.queries(q, rank).copy_(from[0]);
-    share.keys(dk, rank).add_(from[1]);
-    share.keys(dv, rank).add_(from[2]);
-  }
+  const auto sums = k.options().dtype(forward.groups.front().attended.log_sum_exp.scalar_type());
+  at::Tensor dk, dv;  // several ranks may have attended to one key head
+  const auto attend = [&](std::size_t group, Flight arriving) {
+    auto& [projected, attended] = forward.groups[group];
+    auto parts = share.parts(projected);
+    kernels::attention_backward(whole_sequences(std::move(arriving)), parts[0], parts[1], parts[2],
+                                attended, share.heads, first_visible);
+    return by_rank(projected, share.ranks);
+  };
+  const auto take = [&](std::size_t group, Flight gradients) {
+    const auto by_rank = landed(std::move(gradients));
+    if (!dk.defined()) {
+      dk = at::zeros(k.sizes(), sums);
+      dv = at::zeros(v.sizes(), sums);
+    }
+    for (std::int64_t rank = 0; rank < share.ranks; ++rank) {
+      const auto from = share.parts(by_rank[rank]);
+      share.queries(q, rank, group).copy_(from[0]);
+      share.keys(dk, rank, group).add_(from[1]);
+      share.keys(dv, rank, group).add_(from[2]);
+    }
+  };
+  there_and_back(
+      static_cast<std::size_t>(share.groups),
+      [&](std::size_t group) { return depart(context, by_rank(share, dout, group)); }, [] {},
+      attend, [&](std::size_t, const at::Tensor& given) { return depart(context, given); }, take);
   k.copy_(dk);
   v.copy_(dv);
 }
