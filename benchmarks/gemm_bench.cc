@@ -123,7 +123,8 @@ class Products {
            [=, this] {
              gemm(tokens, outputs, inputs, 1.f, x(), w(Transpose::kYes), 0.f, to(y_, outputs));
            }},
-          {"ours, w packed", [=, this] { gemm(tokens, 1.f, x(), forward_, 0.f, to(y_, outputs)); }}}},
+          {"ours, w packed",
+           [=, this] { gemm(tokens, 1.f, x(), forward_, 0.f, to(y_, outputs)); }}}},
         {"dx = dy w",
          {{"at::mm", [this] { at::mm_out(dx_, dy_, w_); }},
           {"brgemm, packed", blocked(blocked_dx_, dx_, false)},
@@ -211,11 +212,11 @@ void measure_layer(const char* type, const Layer& layer, double budget) {
       if (medians[i] > 0) figures[contenders[i].name] = flops / medians[i] * 1e-9;
     figures["multiply-adds alone"] =
         peak_flops_per_second(c10::CppTypeToScalarType<T>::value) * 1e-9;
-    std::cout << nlohmann::ordered_json{
-                     {"type", type},
-                     {"product", fmt::format("{} [{} x {} x {}], {}", layer.name, layer.tokens,
-                                             layer.inputs, layer.outputs, what)},
-                     {"gflops", figures}}
+    std::cout << nlohmann::ordered_json{{"type", type},
+                                        {"product", fmt::format("{} [{} x {} x {}], {}", layer.name,
+                                                                layer.tokens, layer.inputs,
+                                                                layer.outputs, what)},
+                                        {"gflops", figures}}
               << std::endl;
   }
 }

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh --benchmarks
 mkdir -p build
-cmake -S . -B build -G Ninja -DPHALANX_BENCHMARKS=ON > build/benchmarks.log 2>&1 &&
+cmake -S . -B build -G Ninja > build/benchmarks.log 2>&1 &&
   ninja -C build phalanx phalanx-worker phalanx-mpi benchmarks/all >> build/benchmarks.log 2>&1 ||
   { tail -n 30 build/benchmarks.log; exit 1; }
 if [ ! -f runs/corpus/train.tokens ]; then

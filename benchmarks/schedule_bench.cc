@@ -1,6 +1,6 @@
 // Runs every schedule by the executor of training with passes that only wait, and times the same
-// schedule by the simulator. It checks order and waiting alone, and says nothing about speed. Prints
-// a line of JSON per schedule: milliseconds of a step.
+// schedule by the simulator. It checks order and waiting alone, and says nothing about speed.
+// Prints a line of JSON per schedule: milliseconds of a step.
 #include <ATen/ops/zeros.h>
 
 #include <CLI/CLI.hpp>
@@ -73,8 +73,8 @@ struct Case {
 
 // `heavy`: the last stage, which has the head, takes half as long again.
 Case make_case(ScheduleKind kind, int ranks, bool heavy) {
-  const bool several = layout::placement(kind) == layout::Placement::kV ||
-                       kind == ScheduleKind::kInterleaved;
+  const bool several =
+      layout::placement(kind) == layout::Placement::kV || kind == ScheduleKind::kInterleaved;
   const layout::PipelineShape shape{ranks, several ? 2 : 1, 2 * ranks};
   Case made{layout::with_transfers(layout::build_schedule(kind, shape)), {}};
   made.schedule.unreceived = layout::channel_capacity(made.schedule) + 2;
@@ -94,7 +94,8 @@ parallel::ScheduleExecutor executor_of(const Case& of, int rank, std::int64_t la
         of.times.stages[static_cast<std::size_t>(of.schedule.stage(rank, chunk))], late));
     chunks.emplace_back(std::move(blocks));
   }
-  return {std::move(chunks), [](at::Tensor&, const at::Tensor&) { return 0.0; },
+  return {std::move(chunks),
+          [](at::Tensor&, const at::Tensor&) { return at::zeros({1}, at::kDouble); },
           [](const at::Tensor& inputs) { return inputs.clone(); }, std::move(group)};
 }
 
@@ -133,13 +134,14 @@ void measure(ScheduleKind kind, int ranks, bool heavy, int repetitions, std::int
   const Case of = make_case(kind, ranks, heavy);
   auto milliseconds = execute(of, repetitions, late);
   for (double& each : milliseconds) each *= 1e3;
-  std::cout << nlohmann::ordered_json{
-                   {"schedule", of.schedule.name},
-                   {"ranks", ranks},
-                   {"heavy", heavy},
-                   {"simulated_ms",
-                    static_cast<double>(layout::simulate(of.schedule, of.times).makespan) * 1e-6},
-                   {"executed_ms", milliseconds}}
+  std::cout << nlohmann::ordered_json{{"schedule", of.schedule.name},
+                                      {"ranks", ranks},
+                                      {"heavy", heavy},
+                                      {"simulated_ms",
+                                       static_cast<double>(
+                                           layout::simulate(of.schedule, of.times).makespan) *
+                                           1e-6},
+                                      {"executed_ms", milliseconds}}
             << std::endl;
 }
 
