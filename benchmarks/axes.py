@@ -33,14 +33,14 @@ def first_stage_layers(model):
 def measure(model, precision, steps, repetitions):
     shape, rows = MODELS[model], []
     more = 1000 + steps  # still running when its memory is read
-    section = f"Training over other axes, {precision}"
+    heading = f"Training over other axes, {model}, {precision}"
     with tempfile.TemporaryDirectory(prefix="benchmark-start-", dir=ROOT / "build") as start:
         same_start.write(start, model, RANKS, WARM_UP + steps)
         for axis, (parallel, mode) in AXES.items():
-            what = f"{model}, {axis}"
-            speed = Row(section, what, "tokens/s", "higher")
-            memory = Row(section, what + ", peak resident memory of the largest rank", "MiB", "lower")
-            loss = Row(section, what + f", loss of step {WARM_UP + steps}", "nats", "lower", digits=4)
+            what = axis
+            speed = Row(heading, what, "tokens/s", "higher")
+            memory = Row(heading, what + ", peak resident memory of the largest rank", "MiB", "lower")
+            loss = Row(heading, what + f", loss of step {WARM_UP + steps}", "nats", "lower", digits=4)
             micro_batch = 1 if "pipeline" in parallel else shape.micro_batch
             flags = [mode, f"--micro-batch={micro_batch}", f"--precision={precision}", f"--begin-from={start}"]
             if "pipeline" in parallel:

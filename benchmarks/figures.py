@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass
 class Row:
-    section: str  # the heading it stands under
+    heading: str  # of the table it stands in
     what: str
     unit: str
     better: str  # "lower" or "higher"

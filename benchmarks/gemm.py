@@ -12,8 +12,8 @@ def measure(repetitions=3, seconds=0.2):
         program = [ROOT / "build/benchmarks/phalanx-gemm-bench", "--seconds", str(seconds)]
         printed = subprocess.run(program, check=True, capture_output=True, text=True).stdout
         for line in map(json.loads, printed.splitlines()):
-            section = f"Matrix products, {line['type']}, one core"
-            row = rows.setdefault((section, line["product"]), Row(section, line["product"], "GFLOP/s", "higher"))
+            heading = f"Matrix products, {line['type']}, one core"
+            row = rows.setdefault((heading, line["product"]), Row(heading, line["product"], "GFLOP/s", "higher"))
             for who, gflops in line["gflops"].items():
                 row.add(who, gflops)
-    return sorted(rows.values(), key=lambda row: row.section, reverse=True)  # fp32 first, else as they came
+    return sorted(rows.values(), key=lambda row: row.heading, reverse=True)  # fp32 first, else as they came

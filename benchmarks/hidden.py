@@ -66,13 +66,13 @@ def run(axis, steps, bits_per_second=None):
 
 
 def measure(repetitions, steps=5, axes=tuple(AXES)):
-    section = "Communication hidden under compute, S, 2 ranks"
+    heading = "Communication hidden under compute, S, 2 ranks"
     rows = []
     for name in axes:
-        hidden = Row(section, f"{name}: hidden", "%", "higher", digits=0)
-        sent = Row(section, f"{name}: leaves a rank in a step", "MB", "lower")
-        fast = Row(section, f"{name}: step on a link that is no limit", "s", "lower")
-        slow = Row(section, f"{name}: step with communication of {SHARE:.0%} of that", "s", "lower")
+        hidden = Row(heading, f"{name}: hidden", "%", "higher", digits=0)
+        sent = Row(heading, f"{name}: leaves a rank in a step", "MB", "lower")
+        fast = Row(heading, f"{name}: step on a link that is no limit", "s", "lower")
+        slow = Row(heading, f"{name}: step with communication of {SHARE:.0%} of that", "s", "lower")
         for _ in range(repetitions):
             alone, moved = run(AXES[name], steps)
             communication = SHARE * alone

@@ -1,6 +1,6 @@
 """Measures, both sides in turn, and writes docs/benchmarks.md and every figure to build/benchmarks/results.json.
 
-Sections that are not measured this time keep what they had.
+Sections that are not measured this time keep what they had, wherever that was measured.
 """
 import argparse
 import json
@@ -20,7 +20,6 @@ import schedules
 import startup
 import table
 import training
-from figures import Row
 from jobs import ROOT
 
 RESULTS = ROOT / "build/benchmarks/results.json"
@@ -56,7 +55,7 @@ def measure(name, repetitions):
     print(f"benchmarks: {name}, load average {load_before}", file=sys.stderr, flush=True)
     rows = SECTIONS[name](repetitions)
     told = table.circumstances(load_before, load(), time.monotonic() - begin)
-    return {"circumstances": told, "rows": [row.to_json() for row in rows]}
+    return told, rows
 
 
 def main():
@@ -69,12 +68,12 @@ def main():
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     for name in options.only or everything:
-        results[name] = measure(name, options.repetitions)
+        told, rows = measure(name, options.repetitions)
+        results[name] = {"circumstances": told, "rows": [row.to_json() for row in rows]}
         RESULTS.write_text(json.dumps(results, indent=1))
-        kept = [results[name] for name in SECTIONS if name in results]
-        text = table.markdown([(each["circumstances"], [Row(**row) for row in each["rows"]]) for each in kept])
-        table.write_page(text)
-    print(text)
+        text = table.markdown(told, rows)
+        table.write_page(name, text, SECTIONS)
+        print(text)
 
 
 main()

@@ -1,6 +1,7 @@
 """The rows of a run as Markdown, between the markers of docs/benchmarks.md."""
 import os
 import platform
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -26,35 +27,37 @@ def machine():
     torch = next((ROOT / ".deps/python").glob("torch-*.dist-info")).stem.removeprefix("torch-")
     mpi = output_of("mpirun", "--version").splitlines()[0].replace("mpirun (Open MPI)", "Open MPI")
     return (f"{os.cpu_count()} cores of {cpu}, {memory} GiB, Linux {platform.release()}; torch {torch}, "
-            f"Python {platform.python_version()}, {mpi}, {output_of('g++', '--version').splitlines()[0]}.")
+            f"Python {platform.python_version()}, {mpi}, g++ {output_of('g++', '-dumpfullversion')}.")
 
 
 def circumstances(load_before, load_after, seconds):
     date = time.strftime("%Y-%m-%d", time.gmtime())
     commit = output_of("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
-    return f"{date}, commit {commit}, {seconds:.0f} s; load average before {load_before}, after {load_after}."
+    return f"{date}, commit {commit}, {seconds:.0f} s; load average before {load_before}, after {load_after}.\n{machine()}"
 
 
-def section(name, rows):
+def table(rows):
     contenders = list(dict.fromkeys(who for row in rows for who in row.figures))
-    lines = [f"### {name}", "", "| | " + " | ".join(contenders) + " |", "|---" * (len(contenders) + 1) + "|"]
+    lines = ["| | " + " | ".join(contenders) + " |", "|---" * (len(contenders) + 1) + "|"]
     for row in rows:
         cells = [row.cell(who) if who in row.figures else "" for who in contenders]
         lines.append(f"| {row.what}, {row.unit} | " + " | ".join(cells) + " |")
-    return lines + [""]
+    return lines
 
 
-def markdown(sections):
-    """`sections`: a list of (circumstances, rows), as run.py keeps them."""
-    lines = [machine(), ""]
-    for told, rows in sections:
-        for name in dict.fromkeys(row.section for row in rows):
-            heading, *table = section(name, [row for row in rows if row.section == name])
-            lines += [heading, "", told, *table]
+def markdown(told, rows):
+    """A table for each heading of `rows`, under what `told` says of their circumstances."""
+    lines = []
+    for heading in dict.fromkeys(row.heading for row in rows):
+        lines += [f"### {heading}", "", told, "", *table([row for row in rows if row.heading == heading]), ""]
     return "\n".join(lines)
 
 
-def write_page(text):
+def write_page(section, text, order):
+    """Puts `text` in the place of what the page has of `section`; of the other sections in `order` it keeps what it has."""
     before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+    measured, _, after = rest.partition(END)
+    parts = re.split(r"<!-- (\S+) -->\n", measured)
+    texts = dict(zip(parts[1::2], parts[2::2])) | {section: text + "\n"}
+    measured = "".join(f"<!-- {name} -->\n{texts[name]}" for name in order if name in texts)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{measured}{END}{after}")

@@ -32,11 +32,11 @@ def run(job, pids_of, steps):
 
 
 def measure(model, precision, steps, repetitions, peers=tuple(PEERS)):
-    what = f"{model}, {RANKS} ranks"
-    speed = Row(f"Training, {precision}", what, "tokens/s", "higher")
-    share = Row(f"Training, {precision}", what + ", model FLOPs of the multiply-add peak", "%", "higher")
-    memory = Row(f"Training, {precision}", what + ", peak resident memory of the largest rank", "MiB", "lower")
-    loss = Row(f"Training, {precision}", what + f", loss of step {WARM_UP + steps}", "nats", "lower", digits=4)
+    heading, what = f"Training, {model}, {precision}", f"{RANKS} ranks"
+    speed = Row(heading, what, "tokens/s", "higher")
+    share = Row(heading, what + ", model FLOPs of the multiply-add peak", "%", "higher")
+    memory = Row(heading, what + ", peak resident memory of the largest rank", "MiB", "lower")
+    loss = Row(heading, what + f", loss of step {WARM_UP + steps}", "nats", "lower", digits=4)
     shape = MODELS[model]
     more = 1000 + steps  # still running when its memory is read
 
