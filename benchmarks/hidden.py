@@ -31,7 +31,7 @@ class Axis:
 
 
 MIXTRAL = {"preset": "mixtral", "experts": 4, "experts_per_token": 2, "ffn_width": 704}
-LONG = {"sequence_length": 1024}
+LONG, LONGER = {"sequence_length": 1024}, {"sequence_length": 4096}
 AXES = {
     "data": Axis({"data": 2}, 4, 2),
     "ZeRO-3": Axis({"data": 2, "zero_stage": 3}, 4, 2),
@@ -42,6 +42,8 @@ AXES = {
     "pipeline, zb_h2": Axis({"pipeline": 2, "schedule": "zb_h2"}, 8, 1),
     "context, ring": Axis({"context": 2}, 1, 1, LONG),
     "context, ulysses": Axis({"context": 2, "context_attention": "ulysses"}, 1, 1, LONG),
+    "context, ring, 4096 tokens": Axis({"context": 2}, 1, 1, LONGER),
+    "context, ulysses, 4096 tokens": Axis({"context": 2, "context_attention": "ulysses"}, 1, 1, LONGER),
     "expert": Axis({"data": 2, "expert": 2}, 4, 2, MIXTRAL),
 }
 

@@ -51,6 +51,7 @@ class Passes {
     peaks_.forward = all_ + (s_.apart ? own_ : 0);
     if (is_gpt2()) peaks_.forward = std::max(peaks_.forward, 2 * own_ + peaks_.kept);
     peaks_.backward_input = own_ + peaks_.kept + gathered_;
+    if (s_.apart) peaks_.shade = peaks_.backward_input;
     peaks_.backward_weight = peaks_.kept_for_weight;
     return peaks_;
   }
@@ -68,6 +69,8 @@ class Passes {
     const auto attended = s_.all * s_.heads * s_.head_width * each_.values;
     peaks_.backward_input = own_ + peaks_.kept + gathered_ + attended +
                             std::max(backward, norm_backward() + (in_two ? projected : 0));
+    if (s_.apart || ring_ > 1 || s_.exchange > 1)
+      peaks_.shade = own_ + peaks_.kept + gathered_ + attended + (s_.apart ? 0 : first_exchange());
     peaks_.backward_weight = peaks_.kept_for_weight + gathered_ + (in_two ? attended : 0);
     return peaks_;
   }
@@ -77,6 +80,7 @@ class Passes {
     peaks_.forward = std::max(2 * own_ + gathered_ + hidden,
                               peaks_.kept + output() + hidden + norm_while_used());
     peaks_.backward_input = own_ + peaks_.kept + gathered_ + hidden + norm_backward();
+    if (s_.apart) peaks_.shade = own_ + peaks_.kept + gathered_ + hidden;
     peaks_.backward_weight = peaks_.kept_for_weight + gathered_;
     return peaks_;
   }
@@ -119,6 +123,15 @@ class Passes {
     const auto gradients = (ring_ > 2 ? 4 : 3) * key_values * each_.sums;
     return {going + attended * each_.sums + sums + std::max(rounded, kernel.forward),
             going + attended * each_.sums + gradients + kernel.backward};
+  }
+
+  // Backward, while the first that context ranks exchange is on its way.
+  std::int64_t first_exchange() const {
+    const auto attended = s_.all * s_.heads * s_.head_width;
+    const auto key_values = 2 * s_.all * s_.kv_heads * s_.head_width;
+    if (s_.exchange > 1)
+      return 2 * attended * each_.values / exchanged_head_groups(s_.kv_heads, s_.exchange);
+    return 2 * key_values * each_.values + (attended + key_values) * each_.sums;
   }
 
   // Group by group (parallel/ulysses_attention.cc): as heads are laid out for the others, as they
@@ -167,6 +180,7 @@ class Passes {
 // Its input alone is kept, and backward_input begins with forward.
 BlockPeaks recomputed(BlockPeaks peaks, std::int64_t vectors) {
   peaks.kept = vectors;
+  peaks.shade = 0;
   peaks.backward_input = std::max(peaks.backward_input, vectors + peaks.forward);
   return peaks;
 }

@@ -14,7 +14,10 @@ struct BlockPeaks {
   std::int64_t kept = 0, kept_for_weight = 0;  // of block_memory()
   std::int64_t forward = 0;                    // with input and output
   std::int64_t backward_input = 0;             // with the gradients of output and input
-  std::int64_t backward_weight = 0;            // without the gradient of the input
+  // While it waits for other ranks, and the block behind it gets the gradients of its weights; 0:
+  // that has been before.
+  std::int64_t shade = 0;
+  std::int64_t backward_weight = 0;  // without the gradient of the input
 };
 
 // Some temporaries of a few numbers a token are left out; the tests of runtime/ hold the peaks of

@@ -7,10 +7,6 @@
 namespace phalanx::layout {
 namespace {
 
-// Of one exchange in n chunks, a part of 1 / n at the beginning and at the end has nothing to hide
-// behind; below so many tokens a chunk costs more than it hides.
-constexpr std::int64_t kChunksWorthHiding = 4, kTokensWorthAChunk = 64;
-
 // Choices and their weights, the load of the sequences, and where experts are balanced by a loss
 // that, which is one fp64 number.
 SavedElements router(const config::Model& model, const MicroBatchShape& shape) {
@@ -22,8 +18,7 @@ SavedElements router(const config::Model& model, const MicroBatchShape& shape) {
 
 // How many rows leave and arrive, by chunk, rank and expert.
 SavedElements row_counts(const config::Model& model, const MicroBatchShape& shape) {
-  const auto chunks =
-      shape.expert_ranks == 1 ? 1 : expert_chunks(shape.own_tokens(), shape.expert_chunk_tokens);
+  const auto chunks = shape.expert_ranks == 1 ? 1 : shape.expert_chunks;
   return {0, 0, 2 * chunks * model.experts};
 }
 
@@ -43,15 +38,6 @@ BlockMemory routed_experts(const config::Model& model, const MicroBatchShape& sh
 }
 
 }  // namespace
-
-std::int64_t expert_chunks(std::int64_t tokens, std::int64_t most_tokens) {
-  return std::max<std::int64_t>({1, (tokens + most_tokens - 1) / most_tokens,
-                                 std::min(kChunksWorthHiding, tokens / kTokensWorthAChunk)});
-}
-
-std::int64_t even_expert_rows(const config::Model& model, const MicroBatchShape& shape) {
-  return shape.own_tokens() * model.experts_per_token;
-}
 
 std::int64_t most_expert_rows(const config::Model& model, const MicroBatchShape& shape) {
   return shape.expert_ranks * shape.own_tokens() *

@@ -28,13 +28,12 @@ struct Rows {
 std::int64_t under_way(const config::Model& model, const MicroBatchShape& shape, const Rows& rows,
                        std::int64_t hidden) {
   if (shape.expert_ranks == 1) return hidden;
-  const auto chunks = expert_chunks(shape.own_tokens(), shape.expert_chunk_tokens);
   // Rows of several experts come by rank and are put in order, and back.
   const bool ordered = model.experts / shape.expert_ranks > 1;
   const auto of_ranks = ordered ? rows.arriving : 0;
   const auto computing = std::max(hidden + rows.arriving, rows.arriving + of_ranks);
-  const auto back = chunks > 1 ? rows.arriving : 0;
-  return (of_ranks + computing + back) / chunks;
+  const auto back = shape.expert_chunks > 1 ? rows.arriving : 0;
+  return (of_ranks + computing + back) / shape.expert_chunks;
 }
 
 }  // namespace
@@ -59,6 +58,13 @@ BlockPeaks expert_peaks(const config::Model& model, const MicroBatchShape& shape
   const auto through_experts = rows.order + result;
   peaks.backward_input = before_norm + 2 * own + std::max({through_experts, through_router, own});
   peaks.backward_weight = peaks.kept_for_weight + rows.order + wide;
+  if (shape.expert_ranks > 1) {
+    // The first chunk's gradients have taken the place of its results.
+    const auto shared =
+        model.preset == "qwen_moe" ? shape.own_tokens() * model.ffn_width * each.values : 0;
+    peaks.shade =
+        peaks.kept + 2 * own + weights + rows.order + shared + rows.arriving / shape.expert_chunks;
+  }
   return peaks;
 }
 

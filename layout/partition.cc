@@ -1,6 +1,7 @@
 #include "layout/partition.h"
 
 #include "layout/mesh_fit.h"
+#include "layout/micro_batch_shape.h"
 #include "layout/recompute.h"
 
 namespace phalanx::layout {
@@ -47,7 +48,7 @@ Partition partition(const config::Job& job) {
           split_layers(job.model.layers, map.stages(), forward_flops(job.model)),
           static_cast<int>(job.parallel.zero_stage),
           job.parallel.context_attention == "ulysses",
-          job.parallel.expert_chunk_tokens};
+          micro_batch_shape(job, mesh.sizes()).expert_chunks};
 }
 
 }  // namespace phalanx::layout

@@ -25,8 +25,8 @@ struct Partition {
   StageMap map;                     // of the pipeline
   std::vector<StageLayers> stages;  // by stage
   int zero_stage = 0;
-  bool exchanges_heads = false;  // context ranks, for attention; else keys and values in a ring
-  std::int64_t expert_chunk_tokens = 0;  // that a rank sends to their experts at a time
+  bool exchanges_heads = false;    // context ranks, for attention; else keys and values in a ring
+  std::int64_t expert_chunks = 1;  // of a micro-batch, which a rank sends to their experts in turn
 };
 
 // What the job asks for. Where there is no pipeline but the model is to be held in parts (ZeRO-2

@@ -76,10 +76,6 @@ std::int64_t logits(const config::Model& model, const MicroBatchShape& shape) {
 
 }  // namespace
 
-std::int64_t MicroBatchShape::words(std::int64_t vocabulary) const {
-  return vocabulary * (tensor_rank + 1) / tensor_ranks - vocabulary * tensor_rank / tensor_ranks;
-}
-
 SavedElements SavedElements::operator+(const SavedElements& other) const {
   return {values + other.values, sums + other.sums, indices + other.indices};
 }

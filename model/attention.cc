@@ -85,10 +85,26 @@ at::Tensor Attention::forward(const at::Tensor& x, parallel::Saved& saved) const
 }
 
 at::Tensor Attention::backward_input(const at::Tensor& dy, parallel::Saved& saved) const {
-  const auto [dattended, dy_of_all] = axis_.row_backward_input(dy, output_.value);
+  return backward_input(dy, saved, {});
+}
+
+parallel::Block::Backward Attention::backward(const at::Tensor& dy, parallel::Saved& saved,
+                                              parallel::Meanwhile& earlier) const {
+  if (axis_.alone() && !attention_.moves()) return Block::backward(dy, saved, earlier);
+  parallel::Meanwhile output([&] { output_backward_weight(saved); });
+  // Where tokens are gathered for the projection's weight, that is the time for the output's.
+  auto dx = backward_input(dy, saved, {&earlier, axis_.alone() ? &output : nullptr});
+  return {std::move(dx),
+          parallel::Meanwhile([&, output]() mutable { backward_weight(saved, output); })};
+}
+
+at::Tensor Attention::backward_input(const at::Tensor& dy, parallel::Saved& saved,
+                                     parallel::Shade shade) const {
+  const auto [dattended, dy_of_all] = axis_.row_backward_input(dy, output_.value, shade.first);
+  saved[kOutputGradient] = dy_of_all;
   auto parts = parts_of(saved[kProjected], heads_);
   attention_.backward(dattended, parts.query, parts.key, parts.value, saved[kAttended], saved,
-                      kSlots);
+                      kSlots, shade);
   kernels::rope_backward(parts.turned, positions_);
   auto dnormed = projection_.backward_input(saved[kProjected]);
   auto norm =
@@ -96,13 +112,21 @@ at::Tensor Attention::backward_input(const at::Tensor& dy, parallel::Saved& save
 
   saved[kNormed] = dnormed;
   saved[kNormGradient] = norm.dweight;
-  saved[kOutputGradient] = dy_of_all;
   return norm.dx;
 }
 
 void Attention::backward_weight(parallel::Saved& saved) const {
-  auto normed = axis_.start_gather(saved[kNormed]);
+  parallel::Meanwhile output([&] { output_backward_weight(saved); });
+  backward_weight(saved, output);
+}
+
+void Attention::output_backward_weight(parallel::Saved& saved) const {
   kernels::add_linear_backward_weight(saved[kOutputGradient], saved[kAttended], output_.gradient);
+}
+
+void Attention::backward_weight(parallel::Saved& saved, parallel::Meanwhile& output) const {
+  auto normed = axis_.start_gather(saved[kNormed]);
+  output();
   projection_.backward_weight(saved[kProjected], normed.wait());
   std::int64_t first = 0;
   for (const auto& bias : biases_) {

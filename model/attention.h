@@ -21,9 +21,17 @@ class Attention : public parallel::Block {
             const parallel::Parameters& parameters, const parallel::AxisGroups& groups);
   at::Tensor forward(const at::Tensor& x, parallel::Saved& saved) const override;
   at::Tensor backward_input(const at::Tensor& dy, parallel::Saved& saved) const override;
+  Backward backward(const at::Tensor& dy, parallel::Saved& saved,
+                    parallel::Meanwhile& earlier) const override;
   void backward_weight(parallel::Saved& saved) const override;
 
  private:
+  at::Tensor backward_input(const at::Tensor& dy, parallel::Saved& saved,
+                            parallel::Shade shade) const;
+  void output_backward_weight(parallel::Saved& saved) const;
+  // `output`: what is left of the output's.
+  void backward_weight(parallel::Saved& saved, parallel::Meanwhile& output) const;
+
   parallel::TensorAxis axis_;
   kernels::HeadCounts heads_;  // of this rank
   parallel::ContextAttention attention_;

@@ -25,6 +25,14 @@ at::Tensor Embedding::backward_input(const at::Tensor& dy, parallel::Saved& save
   return {};
 }
 
+parallel::Block::Backward Embedding::backward(const at::Tensor& dy, parallel::Saved& saved,
+                                              parallel::Meanwhile& earlier) const {
+  auto all = axis_.start_gather(dy);
+  earlier();
+  saved[kOutputGradient] = all.wait();
+  return {{}, parallel::Meanwhile([&] { backward_weight(saved); })};
+}
+
 void Embedding::backward_weight(parallel::Saved& saved) const {
   kernels::add_embedding_backward(saved[kOutputGradient], saved[kTokens], table_.gradient, part_);
 }

@@ -18,6 +18,8 @@ class Embedding : public parallel::Block {
   at::Tensor forward(const at::Tensor& tokens, parallel::Saved& saved) const override;
   at::Tensor backward_input(const at::Tensor& dy, parallel::Saved& saved) const override;
   void backward_weight(parallel::Saved& saved) const override;
+  Backward backward(const at::Tensor& dy, parallel::Saved& saved,
+                    parallel::Meanwhile& earlier) const override;
 
  private:
   parallel::TensorAxis axis_;

@@ -39,7 +39,19 @@ at::Tensor FeedForward::forward(const at::Tensor& x, parallel::Saved& saved) con
 }
 
 at::Tensor FeedForward::backward_input(const at::Tensor& dy, parallel::Saved& saved) const {
-  auto [dhidden, dy_of_all] = axis_.row_backward_input(dy, down_.value);
+  return backward_input(dy, saved, nullptr);
+}
+
+parallel::Block::Backward FeedForward::backward(const at::Tensor& dy, parallel::Saved& saved,
+                                                parallel::Meanwhile& earlier) const {
+  if (axis_.alone()) return Block::backward(dy, saved, earlier);
+  return {backward_input(dy, saved, &earlier),
+          parallel::Meanwhile([&] { backward_weight(saved); })};
+}
+
+at::Tensor FeedForward::backward_input(const at::Tensor& dy, parallel::Saved& saved,
+                                       parallel::Meanwhile* earlier) const {
+  auto [dhidden, dy_of_all] = axis_.row_backward_input(dy, down_.value, earlier);
   kernels::swiglu_backward(dhidden, saved[kGateUp]);
   auto dnormed = gate_up_.backward_input(saved[kGateUp]);
   auto norm =

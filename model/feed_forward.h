@@ -18,8 +18,13 @@ class FeedForward : public parallel::Block {
   at::Tensor forward(const at::Tensor& x, parallel::Saved& saved) const override;
   at::Tensor backward_input(const at::Tensor& dy, parallel::Saved& saved) const override;
   void backward_weight(parallel::Saved& saved) const override;
+  Backward backward(const at::Tensor& dy, parallel::Saved& saved,
+                    parallel::Meanwhile& earlier) const override;
 
  private:
+  at::Tensor backward_input(const at::Tensor& dy, parallel::Saved& saved,
+                            parallel::Meanwhile* earlier) const;
+
   parallel::TensorAxis axis_;
   double epsilon_;
   parallel::Parameter norm_;

@@ -19,6 +19,7 @@ namespace phalanx::model {
 namespace {
 
 using parallel::Block;
+using parallel::Meanwhile;
 using parallel::Parameter;
 using parallel::Parameters;
 using parallel::Saved;
@@ -88,8 +89,8 @@ struct RowLinear {
     kernels::add_bias(y, bias.value);
     return y;
   }
-  TensorAxis::RowGradient backward_input(const at::Tensor& dy) const {
-    return axis.row_backward_input(dy, weight.value);
+  TensorAxis::RowGradient backward_input(const at::Tensor& dy, Meanwhile* meanwhile) const {
+    return axis.row_backward_input(dy, weight.value, meanwhile);
   }
   void backward_weight(const at::Tensor& dy, const at::Tensor& dy_of_all,
                        const at::Tensor& x) const {
@@ -129,6 +130,13 @@ class Embedding : public Block {
     saved[kOwnOutputGradient] = dy;
     saved[kOutputGradient] = axis_.gather(dy);
     return {};
+  }
+  Backward backward(const at::Tensor& dy, Saved& saved, Meanwhile& earlier) const override {
+    auto all = axis_.start_gather(dy);
+    earlier();
+    saved[kOwnOutputGradient] = dy;
+    saved[kOutputGradient] = all.wait();
+    return {{}, Meanwhile([&] { backward_weight(saved); })};
   }
   void backward_weight(Saved& saved) const override {
     kernels::add_embedding_backward(saved[kOutputGradient], saved[kTokens], table_.gradient, part_);
@@ -175,22 +183,41 @@ class Attention : public Block {
     return output_.forward_plus(saved[kAttended], x);
   }
   at::Tensor backward_input(const at::Tensor& dy, Saved& saved) const override {
+    return backward_input(dy, saved, {});
+  }
+  Backward backward(const at::Tensor& dy, Saved& saved, Meanwhile& earlier) const override {
+    if (axis_.alone() && !attention_.moves()) return Block::backward(dy, saved, earlier);
+    Meanwhile output([&] { output_backward_weight(saved); });
+    // Where tokens are gathered for the projection's weight, that is the time for the output's.
+    auto dx = backward_input(dy, saved, {&earlier, axis_.alone() ? &output : nullptr});
+    return {std::move(dx), Meanwhile([&, output]() mutable { backward_weight(saved, output); })};
+  }
+  void backward_weight(Saved& saved) const override {
+    Meanwhile output([&] { output_backward_weight(saved); });
+    backward_weight(saved, output);
+  }
+
+ private:
+  at::Tensor backward_input(const at::Tensor& dy, Saved& saved, parallel::Shade shade) const {
     saved[kOwnOutputGradient] = dy;
-    const auto [dattended, dy_of_all] = output_.backward_input(dy);
+    const auto [dattended, dy_of_all] = output_.backward_input(dy, shade.first);
     saved[kOutputGradient] = dy_of_all;
     auto query = part(saved[kProjected], 0), key = part(saved[kProjected], 1),
          value = part(saved[kProjected], 2);
-    attention_.backward(dattended, query, key, value, saved[kAttended], saved, kSlots);
+    attention_.backward(dattended, query, key, value, saved[kAttended], saved, kSlots, shade);
     return norm_.backward_input(projection_.backward_input(saved[kProjected]), dy, saved);
   }
-  void backward_weight(Saved& saved) const override {
-    auto normed = axis_.start_gather(saved[Norm::kNormed]);
+  void output_backward_weight(Saved& saved) const {
     output_.backward_weight(saved[kOwnOutputGradient], saved[kOutputGradient], saved[kAttended]);
+  }
+  // `output`: what is left of the output's.
+  void backward_weight(Saved& saved, Meanwhile& output) const {
+    auto normed = axis_.start_gather(saved[Norm::kNormed]);
+    output();
     projection_.backward_weight(saved[kProjected], normed.wait());
     norm_.backward_weight(saved);
   }
 
- private:
   enum Slot {
     kProjected = Norm::kSlots,  // queries, keys and values side by side; their gradient once
                                 // backward_input has run
@@ -232,12 +259,11 @@ class FeedForward : public Block {
     return down_.forward_plus(kernels::gelu(saved[kUp]), x);
   }
   at::Tensor backward_input(const at::Tensor& dy, Saved& saved) const override {
-    saved[kOwnOutputGradient] = dy;
-    auto [dhidden, dy_of_all] = down_.backward_input(dy);
-    saved[kOutputGradient] = dy_of_all;
-    kernels::gelu_backward(dhidden, saved[kUp]);
-    saved[kHidden] = dhidden;
-    return norm_.backward_input(up_.backward_input(saved[kUp]), dy, saved);
+    return backward_input(dy, saved, nullptr);
+  }
+  Backward backward(const at::Tensor& dy, Saved& saved, Meanwhile& earlier) const override {
+    if (axis_.alone()) return Block::backward(dy, saved, earlier);
+    return {backward_input(dy, saved, &earlier), Meanwhile([&] { backward_weight(saved); })};
   }
   void backward_weight(Saved& saved) const override {
     auto normed = axis_.start_gather(saved[Norm::kNormed]);
@@ -247,6 +273,15 @@ class FeedForward : public Block {
   }
 
  private:
+  at::Tensor backward_input(const at::Tensor& dy, Saved& saved, Meanwhile* earlier) const {
+    saved[kOwnOutputGradient] = dy;
+    auto [dhidden, dy_of_all] = down_.backward_input(dy, earlier);
+    saved[kOutputGradient] = dy_of_all;
+    kernels::gelu_backward(dhidden, saved[kUp]);
+    saved[kHidden] = dhidden;
+    return norm_.backward_input(up_.backward_input(saved[kUp]), dy, saved);
+  }
+
   enum Slot {
     kUp = Norm::kSlots,  // its gradient once backward_input has run
     kHidden,             // from then on

@@ -60,7 +60,7 @@ MoeFeedForward::MoeFeedForward(const config::Model& model, const std::string& la
       epsilon_(model.norm_epsilon),
       sharing_{groups.tensor, groups.context},
       tensor_(groups.tensor),
-      dispatch_(groups.expert, model.experts, groups.expert_chunk_tokens),
+      dispatch_(groups.expert, model.experts, groups.expert_chunks),
       norm_(own(parameters, layer + ".ffn_norm.weight")),
       router_{model, own(parameters, name() + ".router.weight"),
               own(parameters, name() + ".router.bias")} {
@@ -97,7 +97,7 @@ at::Tensor MoeFeedForward::forward(const at::Tensor& x, parallel::Saved& saved) 
   saved[kRows] = dispatch_.exchange(router[TokenRouter::kExperts]);
 
   auto y = tokens_of(x).clone();
-  const auto chunks = dispatch_.plan(router[TokenRouter::kExperts], saved[kRows]);
+  const auto chunks = plan(saved);
   saved.resize(kChunks + chunks.size() * kChunkSlots);
   router = of_router(saved);
   dispatch_.round_trip(
@@ -119,6 +119,10 @@ at::Tensor MoeFeedForward::forward(const at::Tensor& x, parallel::Saved& saved) 
   return y.view(x.sizes());
 }
 
+MoeFeedForward::Chunks MoeFeedForward::plan(parallel::Saved& saved) const {
+  return dispatch_.plan(of_router(saved)[TokenRouter::kExperts], saved[kRows]);
+}
+
 void MoeFeedForward::add_shared(const at::Tensor& normed, at::Tensor& y,
                                 parallel::Saved& saved) const {
   saved[kSharedGateUp] = kernels::linear(normed, shared_.gate_up.value);
@@ -128,9 +132,21 @@ void MoeFeedForward::add_shared(const at::Tensor& normed, at::Tensor& y,
 }
 
 at::Tensor MoeFeedForward::backward_input(const at::Tensor& dy, parallel::Saved& saved) const {
+  return backward_input(dy, saved, nullptr);
+}
+
+parallel::Block::Backward MoeFeedForward::backward(const at::Tensor& dy, parallel::Saved& saved,
+                                                   parallel::Meanwhile& earlier) const {
+  if (!dispatch_.moves()) return Block::backward(dy, saved, earlier);
+  return {backward_input(dy, saved, &earlier),
+          parallel::Meanwhile([&] { rest_of_backward_weight(saved); })};
+}
+
+at::Tensor MoeFeedForward::backward_input(const at::Tensor& dy, parallel::Saved& saved,
+                                          parallel::Meanwhile* earlier) const {
   const auto flat = tokens_of(dy);
   at::Tensor dnormed;
-  const auto dweights = routed_backward_input(flat, dnormed, saved);
+  const auto dweights = routed_backward_input(flat, dnormed, saved, earlier);
   dnormed.add_(router_.backward_input(dweights, sequences(saved[kInput]), of_router(saved)));
   auto norm =
       kernels::rms_norm_backward(dnormed, saved[kInput], norm_.value, saved[kInverseRms], dy);
@@ -151,10 +167,10 @@ at::Tensor MoeFeedForward::shared_backward_input(const at::Tensor& dy,
 }
 
 at::Tensor MoeFeedForward::routed_backward_input(const at::Tensor& dy, at::Tensor& dnormed,
-                                                 parallel::Saved& saved) const {
-  const auto router = of_router(saved);
-  const auto chunks = dispatch_.plan(router[TokenRouter::kExperts], saved[kRows]);
-  const auto& weights = router[TokenRouter::kWeights];
+                                                 parallel::Saved& saved,
+                                                 parallel::Meanwhile* earlier) const {
+  const auto chunks = plan(saved);
+  const auto& weights = of_router(saved)[TokenRouter::kWeights];
   auto dweights = at::empty_like(weights);
   dispatch_.round_trip(
       chunks, {[&](std::size_t c) {
@@ -174,16 +190,26 @@ at::Tensor MoeFeedForward::routed_backward_input(const at::Tensor& dy, at::Tenso
                [&] {
                  dnormed =
                      shared_.present() ? shared_backward_input(dy, saved) : at::zeros_like(dy);
+                 if (earlier) (*earlier)();
+               },
+               [&] {
+                 if (earlier) routed_backward_weight(chunks, saved);
                }});
   return dweights;
 }
 
 void MoeFeedForward::backward_weight(parallel::Saved& saved) const {
-  const auto router = of_router(saved);
-  const auto chunks = dispatch_.plan(router[TokenRouter::kExperts], saved[kRows]);
+  routed_backward_weight(plan(saved), saved);
+  rest_of_backward_weight(saved);
+}
+
+void MoeFeedForward::routed_backward_weight(const Chunks& chunks, parallel::Saved& saved) const {
   for (std::size_t c = 0; c < chunks.size(); ++c)
     experts_.backward_weight(chunks[c].rows, of_experts(saved, c));
-  router_.backward_weight(saved[kNormed], router);
+}
+
+void MoeFeedForward::rest_of_backward_weight(parallel::Saved& saved) const {
+  router_.backward_weight(saved[kNormed], of_router(saved));
   norm_.gradient.add_(saved[kNormGradient]);
   if (!shared_.present()) return;
   kernels::add_linear_backward_weight(saved[kSharedOutput], saved[kSharedHidden],

@@ -25,16 +25,27 @@ class MoeFeedForward : public parallel::Block {
   at::Tensor forward(const at::Tensor& x, parallel::Saved& saved) const override;
   at::Tensor backward_input(const at::Tensor& dy, parallel::Saved& saved) const override;
   void backward_weight(parallel::Saved& saved) const override;
+  Backward backward(const at::Tensor& dy, parallel::Saved& saved,
+                    parallel::Meanwhile& earlier) const override;
   at::Tensor auxiliary_loss(const parallel::Saved& saved) const override;
 
  private:
+  using Chunks = std::vector<parallel::ExpertDispatch::Chunk>;
+
+  Chunks plan(parallel::Saved& saved) const;
   kernels::SequenceRun sequences(const at::Tensor& x) const;
   void add_shared(const at::Tensor& normed, at::Tensor& y, parallel::Saved& saved) const;
+  // With `earlier` that is done, and then the routed experts' part of backward_weight, while rows
+  // are on their way.
+  at::Tensor backward_input(const at::Tensor& dy, parallel::Saved& saved,
+                            parallel::Meanwhile* earlier) const;
   at::Tensor shared_backward_input(const at::Tensor& dy, parallel::Saved& saved) const;
   // Sets dnormed to the experts' part, the shared one's included; returns the gradient of the
-  // router's weights.
+  // router's weights. `earlier`: as backward_input.
   at::Tensor routed_backward_input(const at::Tensor& dy, at::Tensor& dnormed,
-                                   parallel::Saved& saved) const;
+                                   parallel::Saved& saved, parallel::Meanwhile* earlier) const;
+  void routed_backward_weight(const Chunks& chunks, parallel::Saved& saved) const;
+  void rest_of_backward_weight(parallel::Saved& saved) const;
 
   std::int64_t length_;  // of a sequence, as far as this rank and those of the tensor axis hold it
   double epsilon_;

@@ -17,7 +17,7 @@ enum class ContextExchange : std::uint8_t { kRing, kHeads };
 struct AxisGroups {
   std::shared_ptr<comm::Group> tensor, context, expert;
   ContextExchange exchange = ContextExchange::kRing;
-  std::int64_t expert_chunk_tokens = 1024;   // ExpertDispatch's
+  std::int64_t expert_chunks = 1;            // ExpertDispatch's
   std::shared_ptr<const DocumentMask> mask;  // null: attention is causal, and nothing else
 
   // How much of a sequence this rank computes with, and which positions.

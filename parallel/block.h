@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "parallel/meanwhile.h"
 
 namespace phalanx::parallel {
 
@@ -31,8 +32,10 @@ using Saved = std::vector<at::Tensor>;
 //   forward(x, saved)          y; `saved` gets what the backward passes need
 //   backward_input(dy, saved)  the gradient of x, given that of y; touches no parameter's gradient
 //   backward_weight(saved)     adds this micro-batch's part to the gradients of parameters(); any
-//   time after
-//                              backward_input, with the same bits
+//                              time after backward_input, with the same bits
+//   backward(dy, saved, earlier)  the gradient of x, and what is left of backward_weight, with the
+//                              same bits: a block that waits for other ranks does `earlier`, and
+//                              maybe some of its own, while they are on their way
 // Gradients accumulate. Blocks keep x and dy, so nobody writes to these any more; y and dx are the
 // caller's.
 class Block {
@@ -41,6 +44,15 @@ class Block {
   virtual at::Tensor forward(const at::Tensor& x, Saved& saved) const = 0;
   virtual at::Tensor backward_input(const at::Tensor& dy, Saved& saved) const = 0;
   virtual void backward_weight(Saved& saved) const = 0;
+
+  struct Backward {
+    at::Tensor dx;
+    Meanwhile weight;  // valid as long as the block and `saved`
+  };
+  virtual Backward backward(const at::Tensor& dy, Saved& saved, Meanwhile& earlier) const {
+    earlier();
+    return {backward_input(dy, saved), Meanwhile([this, &saved] { backward_weight(saved); })};
+  }
 
   // What the block adds to the model's loss beside the cross-entropy, one fp64 number on its
   // device, or undefined: nothing. Between forward and backward_input, which sees to its gradient.

@@ -1,5 +1,7 @@
 #include "parallel/chunk.h"
 
+#include <utility>
+
 namespace phalanx::parallel {
 namespace {
 
@@ -36,12 +38,19 @@ at::Tensor Chunk::forward(const at::Tensor& x, const Watch& watch) const {
 
 at::Tensor Chunk::backward(at::Tensor dy, Activations& saved, const GradientReady& ready,
                            const Watch& watch) const {
+  Meanwhile weight;  // of the block behind
   for (std::size_t i = blocks_.size(); i-- > 0;) {
     before(watch, *blocks_[i]);
     if (watch.turn) watch.turn(*blocks_[i], saved.blocks[i]);
-    dy = blocks_[i]->backward_input(dy, saved.blocks[i]);
-    finish_weight(i, saved, ready);
+    auto [dx, own] = blocks_[i]->backward(dy, saved.blocks[i], weight);
+    weight();
+    dy = std::move(dx);
+    weight = Meanwhile([this, i, &saved, &ready, own = std::move(own)]() mutable {
+      own();
+      finish(i, saved, ready);
+    });
   }
+  weight();
   saved = {};
   return dy;
 }
@@ -56,12 +65,14 @@ at::Tensor Chunk::backward_input(at::Tensor dy, Activations& saved, const Watch&
 }
 
 void Chunk::backward_weight(Activations& saved, const GradientReady& ready) const {
-  for (std::size_t i = blocks_.size(); i-- > 0;) finish_weight(i, saved, ready);
+  for (std::size_t i = blocks_.size(); i-- > 0;) {
+    blocks_[i]->backward_weight(saved.blocks[i]);
+    finish(i, saved, ready);
+  }
   saved = {};
 }
 
-void Chunk::finish_weight(std::size_t block, Activations& saved, const GradientReady& ready) const {
-  blocks_[block]->backward_weight(saved.blocks[block]);
+void Chunk::finish(std::size_t block, Activations& saved, const GradientReady& ready) const {
   saved.blocks[block].clear();
   const auto& names = blocks_[block]->parameters();
   for (auto name = names.rbegin(); name != names.rend(); ++name) ready(*name);

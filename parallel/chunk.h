@@ -39,14 +39,15 @@ class Chunk {
   at::Tensor forward(const at::Tensor& x, const Watch& watch = {}) const;
 
   // Both backward passes from the last block to the first, each freed of its activations when they
-  // have served; returns the input's gradient.
+  // have served: a block's weights may have to wait until the block before it waits for other
+  // ranks. Returns the input's gradient.
   at::Tensor backward(at::Tensor dy, Activations& saved, const GradientReady& ready,
                       const Watch& watch = {}) const;
   at::Tensor backward_input(at::Tensor dy, Activations& saved, const Watch& watch = {}) const;
   void backward_weight(Activations& saved, const GradientReady& ready) const;
 
  private:
-  void finish_weight(std::size_t block, Activations& saved, const GradientReady& ready) const;
+  void finish(std::size_t block, Activations& saved, const GradientReady& ready) const;
 
   std::vector<std::unique_ptr<Block>> blocks_;
 };

@@ -21,15 +21,17 @@ at::Tensor ContextAttention::forward(const at::Tensor& q, const at::Tensor& k, c
 }
 
 void ContextAttention::backward(const at::Tensor& dout, at::Tensor& q, at::Tensor& k, at::Tensor& v,
-                                const at::Tensor& out, Saved& saved, std::size_t first) const {
+                                const at::Tensor& out, Saved& saved, std::size_t first,
+                                Shade shade) const {
   if (groups_.context && groups_.exchange == ContextExchange::kHeads) {
     UlyssesAttention forward{out, {}};
     for (auto kept = first; kept < saved.size(); kept += 3)
       forward.groups.push_back({saved[kept], {saved[kept + 1], saved[kept + 2]}});
-    ulysses_attention_backward(*groups_.context, dout, q, k, v, forward, heads_, first_visible());
+    ulysses_attention_backward(*groups_.context, dout, q, k, v, forward, heads_, first_visible(),
+                               shade);
   } else if (groups_.context) {
     ring_attention_backward(*groups_.context, dout, q, k, v, {out, saved[first]}, heads_,
-                            first_visible());
+                            first_visible(), shade);
   } else {
     kernels::attention_backward(dout, q, k, v, {out, saved[first]}, heads_, first_visible());
   }

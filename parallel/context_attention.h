@@ -15,12 +15,14 @@ class ContextAttention {
   ContextAttention(const AxisGroups& groups, kernels::HeadCounts heads)
       : groups_(groups), heads_(heads) {}
 
+  bool moves() const { return groups_.context != nullptr; }
+
   // What every query sees: of q's shape. Appends what the way back needs to `saved`.
   at::Tensor forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      Saved& saved) const;
   // q, k and v become their gradients. `out` is forward's, and what it appended begins at `first`.
   void backward(const at::Tensor& dout, at::Tensor& q, at::Tensor& k, at::Tensor& v,
-                const at::Tensor& out, Saved& saved, std::size_t first) const;
+                const at::Tensor& out, Saved& saved, std::size_t first, Shade shade = {}) const;
 
  private:
   at::Tensor first_visible() const {

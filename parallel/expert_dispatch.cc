@@ -1,14 +1,12 @@
 #include "parallel/expert_dispatch.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/full.h>
 
 #include <algorithm>
 #include <numeric>
 #include <utility>
 
 #include "base/check.h"
-#include "layout/expert_memory.h"
 #include "parallel/tensor_buffer.h"
 #include "parallel/to_device.h"
 
@@ -54,36 +52,28 @@ at::Tensor experts_of(const std::int64_t* rows, std::int64_t ranks, std::int64_t
 }  // namespace
 
 ExpertDispatch::ExpertDispatch(std::shared_ptr<comm::Group> group, std::int64_t experts,
-                               std::int64_t chunk_tokens)
+                               std::int64_t chunks)
     : group_(std::move(group)),
       ranks_(group_ ? group_->size() : 1),
       rank_(group_ ? group_->rank() : 0),
       experts_(experts),
       local_(experts / ranks_),
-      chunk_tokens_(chunk_tokens) {
-  check(experts % ranks_ == 0 && chunk_tokens > 0, "expert dispatch: the ranks divide the experts");
-}
-
-std::int64_t ExpertDispatch::chunk_count(const at::Tensor& chosen) const {
-  if (!group_) return 1;
-  const auto chunks =
-      at::full({1}, layout::expert_chunks(chosen.size(0), chunk_tokens_), chosen.options());
-  group_->all_reduce(buffer_of(chunks), comm::Reduction::kMax).wait();
-  return chunks.item<std::int64_t>();
+      chunks_(group_ ? chunks : 1) {
+  check(experts % ranks_ == 0 && chunks > 0, "expert dispatch: the ranks divide the experts");
 }
 
 at::Tensor ExpertDispatch::exchange(const at::Tensor& chosen) const {
-  const std::int64_t tokens = chosen.size(0), chunks = chunk_count(chosen);
+  const std::int64_t tokens = chosen.size(0);
   // Leaving and arriving, by rank, then by chunk, as they are sent.
-  auto rows = at::empty({2, ranks_, chunks, local_}, chosen.options());
-  for (std::int64_t c = 0; c < chunks; ++c) {
-    const auto [begin, end] = bounds(tokens, c, chunks);
+  auto rows = at::empty({2, ranks_, chunks_, local_}, chosen.options());
+  for (std::int64_t c = 0; c < chunks_; ++c) {
+    const auto [begin, end] = bounds(tokens, c, chunks_);
     const auto order = kernels::order_by_expert(chosen.narrow(0, begin, end - begin), experts_);
     rows[0].select(1, c).copy_(order.rows_of_expert.view({ranks_, local_}));
   }
   if (group_) {
     const std::vector<std::size_t> each(static_cast<std::size_t>(ranks_),
-                                        static_cast<std::size_t>(chunks * local_));
+                                        static_cast<std::size_t>(chunks_ * local_));
     group_->all_to_all(buffer_of(rows[0]), each, buffer_of(rows[1]), each).wait();
   } else {
     rows[1].copy_(rows[0]);
@@ -118,10 +108,14 @@ void ExpertDispatch::round_trip(const std::vector<Chunk>& chunks, const Passes& 
   const auto meanwhile = [&] {
     if (passes.meanwhile) passes.meanwhile();
   };
+  const auto at_last = [&] {
+    if (passes.at_last) passes.at_last();
+  };
   if (!group_) {
     meanwhile();
     for (std::size_t c = 0; c < chunks.size(); ++c)
       passes.take(c, passes.compute(c, passes.send(c)));
+    at_last();
     return;
   }
   there_and_back(
@@ -134,7 +128,7 @@ void ExpertDispatch::round_trip(const std::vector<Chunk>& chunks, const Passes& 
       [&](std::size_t c, const at::Tensor& results) {
         return depart(results, chunks[c].arrived, chunks[c].sent);
       },
-      [&](std::size_t c, Flight results) { passes.take(c, results.land()); });
+      [&](std::size_t c, Flight results) { passes.take(c, results.land()); }, at_last);
 }
 
 Flight ExpertDispatch::depart(const at::Tensor& rows, const std::vector<std::int64_t>& to,

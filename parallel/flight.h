@@ -26,12 +26,14 @@ struct Flight {
 // way. Part by part:
 //   leave(i)             starts it: a Flight
 //   meanwhile()          once, while the first is on its way
+//   at_last()            once, while the last results are on theirs
 //   compute(i, Flight)   from what has arrived: the results
 //   back(i, results)     starts them: a Flight
 //   take(i, Flight)      the results at home
-template <class Leave, class Meanwhile, class Compute, class Back, class Take>
-void there_and_back(std::size_t count, const Leave& leave, const Meanwhile& meanwhile,
-                    const Compute& compute, const Back& back, const Take& take) {
+template <class Leave, class First, class Compute, class Back, class Take, class Last>
+void there_and_back(std::size_t count, const Leave& leave, const First& meanwhile,
+                    const Compute& compute, const Back& back, const Take& take,
+                    const Last& at_last) {
   Flight going = leave(0), coming;
   meanwhile();
   for (std::size_t i = 0; i < count; ++i) {
@@ -41,6 +43,7 @@ void there_and_back(std::size_t count, const Leave& leave, const Meanwhile& mean
     if (i > 0) take(i - 1, std::exchange(coming, {}));
     coming = back(i, results);
   }
+  at_last();
   take(count - 1, std::move(coming));
 }
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <functional>
@@ -170,14 +171,15 @@ kernels::Attention ring_attention(comm::Group& context, const at::Tensor& q, con
 
 void ring_attention_backward(comm::Group& context, const at::Tensor& dout, at::Tensor& q,
                              at::Tensor& k, at::Tensor& v, const kernels::Attention& forward,
-                             kernels::HeadCounts heads, const at::Tensor& first_visible) {
+                             kernels::HeadCounts heads, const at::Tensor& first_visible,
+                             Shade shade) {
   const Queries queries(context, q, heads, first_visible);
   const int rank = context.rank();
   KeyValueRing ring(context, k, v);
   GradientRing gradients(context);
   const auto sums = forward.log_sum_exp.scalar_type();
   auto dquery = at::zeros_like(q, q.options().dtype(sums), at::MemoryFormat::Contiguous);
-  auto own = at::zeros_like(at::stack({k, v}), q.options().dtype(sums));
+  auto own = at::zeros({2, k.size(0), k.size(1), k.size(2)}, q.options().dtype(sums));
   // Of the pairs of its own pieces a rank computes those of different pieces first and the
   // triangles last, so that the first hop has something to hide behind, and the last one too.
   const auto attend = [&](const at::Tensor& keys, const at::Tensor& values, int owner,
@@ -187,6 +189,7 @@ void ring_attention_backward(comm::Group& context, const at::Tensor& dout, at::T
         queries.attend_backward(pair, owner, dout, keys, values, forward, dquery, dkey_value);
   };
   const auto triangle = [](PiecePair pair) { return pair.query == pair.key; };
+  shade.at_first();
   attend(k, v, rank, own, std::not_fn(triangle));
   while (ring.advance()) {
     auto part = at::zeros_like(own);
@@ -194,6 +197,7 @@ void ring_attention_backward(comm::Group& context, const at::Tensor& dout, at::T
     gradients.pass_on(part);
   }
   attend(k, v, rank, own, triangle);
+  shade.at_last();
   gradients.come_home(own);
   q.copy_(dquery);
   k.copy_(own[0]);

@@ -2,6 +2,7 @@
 
 #include "comm/group.h"
 #include "kernels/attention.h"
+#include "parallel/meanwhile.h"
 
 namespace phalanx::parallel {
 
@@ -22,6 +23,7 @@ kernels::Attention ring_attention(comm::Group& context, const at::Tensor& q, con
 // step while they come home.
 void ring_attention_backward(comm::Group& context, const at::Tensor& dout, at::Tensor& q,
                              at::Tensor& k, at::Tensor& v, const kernels::Attention& forward,
-                             kernels::HeadCounts heads, const at::Tensor& first_visible = {});
+                             kernels::HeadCounts heads, const at::Tensor& first_visible = {},
+                             Shade shade = {});
 
 }  // namespace phalanx::parallel

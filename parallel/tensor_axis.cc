@@ -36,10 +36,11 @@ ComingTokens TensorAxis::start_gather(const at::Tensor& own) const {
   return {std::move(all), std::move(others)};
 }
 
-at::Tensor TensorAxis::gather(const at::Tensor& own, const Use& use) const {
+at::Tensor TensorAxis::gather(const at::Tensor& own, const Use& use, Meanwhile* meanwhile) const {
   auto coming = start_gather(own);
   const auto width = own.size(-1), count = own.numel() / width, first = rank() * count;
   use(own.view({count, width}), first);
+  if (meanwhile && !alone()) (*meanwhile)();
   const auto all = coming.wait();
   const auto rows = all.view({-1, width});
   if (first > 0) use(rows.narrow(0, 0, first), 0);
@@ -109,12 +110,14 @@ at::Tensor TensorAxis::row_linear_plus(const at::Tensor& x, const at::Tensor& we
 }
 
 TensorAxis::RowGradient TensorAxis::row_backward_input(const at::Tensor& dy,
-                                                       const at::Tensor& weight) const {
+                                                       const at::Tensor& weight,
+                                                       Meanwhile* meanwhile) const {
   auto dx = empty_of_all(dy, weight.size(1));
   const auto rows = dx.view({-1, weight.size(1)});
-  auto dy_of_all = gather(dy, [&](const at::Tensor& tokens, std::int64_t first) {
+  const auto product = [&](const at::Tensor& tokens, std::int64_t first) {
     kernels::linear_backward_input_into(tokens, weight, rows.narrow(0, first, tokens.size(0)));
-  });
+  };
+  auto dy_of_all = gather(dy, product, meanwhile);
   return {std::move(dx), std::move(dy_of_all)};
 }
 

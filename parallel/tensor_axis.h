@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "parallel/axis_groups.h"
+#include "parallel/meanwhile.h"
 
 namespace phalanx::parallel {
 
@@ -38,9 +39,9 @@ class ComingTokens {
 // alone. With one rank nothing is copied and nothing moves.
 //
 // Gathers and sums move while products run: what of a product needs no other rank is done first,
-// and sums leave block by block (Wang et al. 2023, "Overlap Communication with Dependent
-// Computation via Decomposition in Large Deep Learning Models"). An element's sums have one order
-// whatever the blocks.
+// then what `meanwhile` has where it is given, and sums leave block by block (Wang et al. 2023,
+// "Overlap Communication with Dependent Computation via Decomposition in Large Deep Learning
+// Models"). An element's sums have one order whatever the blocks.
 //
 // "own tokens" are [1, tokens / ranks, width], "all tokens" [sequences, length, width]; with one
 // rank both are the latter. Collectives: all ranks of the axis call the same in the same order.
@@ -62,7 +63,7 @@ class TensorAxis {
   // Does with all tokens, [tokens, width], what can be done with any run of them, `first` being the
   // first one's place: with own ones while the others are on their way. Returns all tokens.
   using Use = std::function<void(const at::Tensor& tokens, std::int64_t first)>;
-  at::Tensor gather(const at::Tensor& own, const Use& use) const;
+  at::Tensor gather(const at::Tensor& own, const Use& use, Meanwhile* meanwhile = nullptr) const;
 
   // The sum over the ranks of `all` tokens, of which each keeps its own.
   at::Tensor reduce_scatter(const at::Tensor& all) const;
@@ -83,7 +84,8 @@ class TensorAxis {
   struct RowGradient {
     at::Tensor dx, dy_of_all;
   };
-  RowGradient row_backward_input(const at::Tensor& dy, const at::Tensor& weight) const;
+  RowGradient row_backward_input(const at::Tensor& dy, const at::Tensor& weight,
+                                 Meanwhile* meanwhile = nullptr) const;
 
   // Room for `width` columns of all tokens, given own ones of anything.
   at::Tensor empty_of_all(const at::Tensor& own, std::int64_t width) const;

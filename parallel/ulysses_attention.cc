@@ -137,13 +137,15 @@ UlyssesAttention ulysses_attention(comm::Group& context, const at::Tensor& q, co
   there_and_back(
       static_cast<std::size_t>(share.groups),
       [&](std::size_t group) { return depart(context, by_rank(share, q, k, v, group)); }, [] {},
-      attend, [&](std::size_t, const at::Tensor& outs) { return depart(context, outs); }, take);
+      attend, [&](std::size_t, const at::Tensor& outs) { return depart(context, outs); }, take,
+      [] {});
   return result;
 }
 
 void ulysses_attention_backward(comm::Group& context, const at::Tensor& dout, at::Tensor& q,
                                 at::Tensor& k, at::Tensor& v, UlyssesAttention& forward,
-                                kernels::HeadCounts heads, const at::Tensor& first_visible) {
+                                kernels::HeadCounts heads, const at::Tensor& first_visible,
+                                Shade shade) {
   const Share share(context, q, heads);
   const auto sums = k.options().dtype(forward.groups.front().attended.log_sum_exp.scalar_type());
   at::Tensor dk, dv;  // several ranks may have attended to one key head
@@ -169,8 +171,10 @@ void ulysses_attention_backward(comm::Group& context, const at::Tensor& dout, at
   };
   there_and_back(
       static_cast<std::size_t>(share.groups),
-      [&](std::size_t group) { return depart(context, by_rank(share, dout, group)); }, [] {},
-      attend, [&](std::size_t, const at::Tensor& given) { return depart(context, given); }, take);
+      [&](std::size_t group) { return depart(context, by_rank(share, dout, group)); },
+      [&] { shade.at_first(); }, attend,
+      [&](std::size_t, const at::Tensor& given) { return depart(context, given); }, take,
+      [&] { shade.at_last(); });
   k.copy_(dk);
   v.copy_(dv);
 }

@@ -4,6 +4,7 @@
 
 #include "comm/group.h"
 #include "kernels/attention.h"
+#include "parallel/meanwhile.h"
 
 namespace phalanx::parallel {
 
@@ -32,6 +33,7 @@ UlyssesAttention ulysses_attention(comm::Group& context, const at::Tensor& q, co
 // The gradients, in place; uses up what the groups have projected.
 void ulysses_attention_backward(comm::Group& context, const at::Tensor& dout, at::Tensor& q,
                                 at::Tensor& k, at::Tensor& v, UlyssesAttention& forward,
-                                kernels::HeadCounts heads, const at::Tensor& first_visible = {});
+                                kernels::HeadCounts heads, const at::Tensor& first_visible = {},
+                                Shade shade = {});
 
 }  // namespace phalanx::parallel

@@ -108,13 +108,17 @@ class Walk {
 
   void backward(const std::vector<BlockPeaks>& blocks, int stage) {
     held_ -= output_of(stage);
+    std::int64_t weight = 0;  // that the block behind still has to do
     for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+      const bool behind = block != blocks.rbegin();
+      if (behind && block->shade == 0) note(weight + flow_.boundary);
       held_ -= block->kept;
+      if (behind && block->shade > 0) note(weight + block->shade);
       note(block->backward_input);
-      const bool has_gradient = stage > 0 || block + 1 != blocks.rend();
-      note(block->backward_weight + (has_gradient ? flow_.boundary : 0));
+      weight = block->backward_weight;
     }
     held_ += input_of(stage);
+    note(weight);
   }
 
   void backward_input(const std::vector<BlockPeaks>& blocks, int stage) {

@@ -2,7 +2,7 @@
 
 #include "config/job.h"
 #include "layout/mesh.h"
-#include "layout/saved_bytes.h"
+#include "layout/micro_batch_shape.h"
 
 namespace phalanx::planner {
 

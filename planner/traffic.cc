@@ -101,13 +101,10 @@ Choices choices_sent(const config::Model& model, const StepShape& shape) {
           tokens * (chosen - at_home) + tokens * at_home * (ranks - 1)};
 }
 
-// The rows that each rank is to expect, by chunk and expert, and how many chunks.
+// The rows that each rank is to expect, by chunk and expert.
 std::int64_t of_announcements(const config::Model& model, const StepShape& shape) {
   const auto ranks = shape.micro_batch.expert_ranks;
-  const auto counts =
-      layout::expert_chunks(shape.micro_batch.own_tokens(), shape.micro_batch.expert_chunk_tokens) *
-          model.experts +
-      2;  // a sum is two
+  const auto counts = shape.micro_batch.expert_chunks * model.experts;
   return shape.micro_batches * of_gather(counts * std::int64_t{sizeof(std::int64_t)}, ranks);
 }
 

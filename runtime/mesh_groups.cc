@@ -27,7 +27,7 @@ MeshGroups make_mesh_groups(comm::Communicator& communicator, const ModelState& 
   groups.axes = {along(Axis::kTensor), along(Axis::kContext), along(Axis::kExpert),
                  state.partition().exchanges_heads ? parallel::ContextExchange::kHeads
                                                    : parallel::ContextExchange::kRing,
-                 state.partition().expert_chunk_tokens};
+                 state.partition().expert_chunks};
   groups.pipeline = along(Axis::kPipeline);
   // In the order of their members, which is the same for all: no two ranks wait for each other.
   std::map<std::vector<int>, std::shared_ptr<comm::Group>> replicas;

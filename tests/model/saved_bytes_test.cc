@@ -1,7 +1,6 @@
 // Every block keeps what layout/saved_bytes.h declares, to the byte.
 #include "layout/saved_bytes.h"
 
-#include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -10,6 +9,7 @@
 #include "layout/partition.h"
 #include "parallel/vocabulary.h"
 #include "tests/kernels/tensors.h"
+#include "tests/model/held_parameters.h"
 #include "tests/model/small_model.h"
 #include "tests/parallel/ranks_as_threads.h"
 
@@ -73,30 +73,6 @@ class SavedBytes : public testing::TestWithParam<Case> {
     job_.launch.ranks_per_node = GetParam().ranks();
   }
 
-  at::ScalarType type(std::int64_t bytes) const {
-    return bytes == 2 ? at::kBFloat16 : bytes == 8 ? at::kDouble : at::kFloat;
-  }
-
-  // As the rank holds them.
-  parallel::Parameters parameters(int rank) const {
-    const auto each = layout::element_bytes(job_);
-    parallel::Parameters parameters;
-    for (const auto& bucket : layout::buckets(job_.model, layout::partition(job_), rank, 1 << 20)) {
-      const bool matrices = bucket.tensors.front().shape.size() > 1;
-      const auto flat =
-          at::ones({bucket.flat.elements}, type(matrices ? each.values : each.sums)) * 0.1;
-      const auto gradients = at::zeros({bucket.flat.elements}, type(each.sums));
-      for (std::size_t i = 0; i < bucket.held.size(); ++i) {
-        const auto view = [&](const at::Tensor& all) {
-          return all.narrow(0, bucket.flat.offsets[i], bucket.held[i].elements())
-              .view(bucket.held[i].shape);
-        };
-        parameters[bucket.tensors[i].name] = {view(flat), view(gradients)};
-      }
-    }
-    return parameters;
-  }
-
   layout::MicroBatchShape shape(int tensor_rank) const {
     const auto& [preset, precision, tensor, kv_heads, expert, context, exchange] = GetParam();
     layout::MicroBatchShape shape{kSequences, job_.model.sequence_length / context, tensor,
@@ -110,7 +86,7 @@ class SavedBytes : public testing::TestWithParam<Case> {
     const auto each = layout::element_bytes(job_);
     const auto& model = job_.model;
     auto shape = this->shape(rank % GetParam().tensor);
-    const auto chunk = make_chunk(model, all_layers(model), parameters(rank), groups);
+    const auto chunk = make_chunk(model, all_layers(model), held_parameters(job_, rank), groups);
     std::vector<parallel::Saved> saved(chunk.blocks().size());
     std::int64_t all = 0;
     const auto expect = [&](std::size_t i, layout::SavedElements layout::BlockMemory::*when) {

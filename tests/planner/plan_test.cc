@@ -6,6 +6,7 @@
 #include <set>
 
 #include "layout/layout_error.h"
+#include "layout/saved_bytes.h"
 
 namespace phalanx::planner {
 namespace {

@@ -180,7 +180,19 @@ INSTANTIATE_TEST_SUITE_P(
                       .preset = "qwen_moe",
                       .expert = 2,
                       .length = 256,
-                      .ffn_width = 640}));
+                      .ffn_width = 640},
+        PlannedLayout{.context = 2, .length = 128, .ffn_width = 1280},
+        PlannedLayout{.precision = "bf16", .context = 4, .length = 256, .ffn_width = 1280},
+        PlannedLayout{.preset = "gpt2",
+                      .context = 2,
+                      .exchange = "ulysses",
+                      .length = 128,
+                      .ffn_width = 1280},
+        PlannedLayout{.precision = "bf16",
+                      .context = 2,
+                      .exchange = "ulysses",
+                      .length = 128,
+                      .ffn_width = 1280}));
 INSTANTIATE_TEST_SUITE_P(
     LargeVocabulary, PlannedStep,
     testing::Values(PlannedLayout{.length = 128, .vocabulary = 2049},
