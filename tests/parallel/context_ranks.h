@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <vector>
 
 #include "layout/zigzag.h"
@@ -23,6 +24,13 @@ struct Case {
   HeadCounts heads;
   std::int64_t head_width;
   std::vector<std::int64_t> documents = {};  // where each but the first begins; none: no mask
+
+  friend std::ostream& operator<<(std::ostream& out, const Case& c) {
+    out << c.ranks << " ranks, " << c.sequences << " sequences of " << c.length << ", "
+        << c.heads.query << " heads, " << c.heads.key_value << " of keys, each of " << c.head_width;
+    for (const auto begin : c.documents) out << ", document at " << begin;
+    return out;
+  }
 };
 
 struct Inputs {
