@@ -32,6 +32,7 @@ class Axis:
 
 MIXTRAL = {"preset": "mixtral", "experts": 4, "experts_per_token": 2, "ffn_width": 704}
 LONG, LONGER = {"sequence_length": 1024}, {"sequence_length": 4096}
+ULYSSES = {"context": 2, "context_attention": "ulysses"}
 AXES = {
     "data": Axis({"data": 2}, 4, 2),
     "ZeRO-3": Axis({"data": 2, "zero_stage": 3}, 4, 2),
@@ -41,10 +42,16 @@ AXES = {
     "pipeline, zb_h1": Axis({"pipeline": 2, "schedule": "zb_h1"}, 8, 1),
     "pipeline, zb_h2": Axis({"pipeline": 2, "schedule": "zb_h2"}, 8, 1),
     "context, ring": Axis({"context": 2}, 1, 1, LONG),
-    "context, ulysses": Axis({"context": 2, "context_attention": "ulysses"}, 1, 1, LONG),
-    "context, ring, 4096 tokens": Axis({"context": 2}, 1, 1, LONGER),
-    "context, ulysses, 4096 tokens": Axis({"context": 2, "context_attention": "ulysses"}, 1, 1, LONGER),
+    "context, ulysses": Axis(ULYSSES, 1, 1, LONG),
     "expert": Axis({"data": 2, "expert": 2}, 4, 2, MIXTRAL),
+}
+# With more to hide behind: longer pipelines of micro-batches, longer sequences, more groups of heads.
+LARGER_AXES = {
+    "pipeline, eager_1f1b, 16 micro-batches": Axis({"pipeline": 2, "schedule": "eager_1f1b"}, 16, 1),
+    "pipeline, zb_h2, 16 micro-batches": Axis({"pipeline": 2, "schedule": "zb_h2"}, 16, 1),
+    "context, ring, 4096 tokens": Axis({"context": 2}, 1, 1, LONGER),
+    "context, ulysses, 4096 tokens": Axis(ULYSSES, 1, 1, LONGER),
+    "context, ulysses, 4096 tokens, 8 key heads": Axis(ULYSSES, 1, 1, LONGER | {"kv_heads": 8}),
 }
 
 
@@ -67,18 +74,17 @@ def run(axis, steps, bits_per_second=None):
         return statistics.median(line["seconds"] for line in job.steps[first:]), sent / passed
 
 
-def measure(repetitions, steps=5, axes=tuple(AXES)):
-    heading = "Communication hidden under compute, S, 2 ranks"
+def measure(repetitions, steps=5, axes=AXES, heading="Communication hidden under compute, S, 2 ranks"):
     rows = []
-    for name in axes:
+    for name, axis in axes.items():
         hidden = Row(heading, f"{name}: hidden", "%", "higher", digits=0)
         sent = Row(heading, f"{name}: leaves a rank in a step", "MB", "lower")
         fast = Row(heading, f"{name}: step on a link that is no limit", "s", "lower")
         slow = Row(heading, f"{name}: step with communication of {SHARE:.0%} of that", "s", "lower")
         for _ in range(repetitions):
-            alone, moved = run(AXES[name], steps)
+            alone, moved = run(axis, steps)
             communication = SHARE * alone
-            together, _ = run(AXES[name], steps, 8 * moved / communication)
+            together, _ = run(axis, steps, 8 * moved / communication)
             hidden.add("Phalanx", 100 * (1 - (together - alone) / communication))
             sent.add("Phalanx", moved / 1e6)
             fast.add("Phalanx", alone)

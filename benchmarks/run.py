@@ -46,6 +46,9 @@ SECTIONS = {
     "gemm": lambda repetitions: gemm.measure(repetitions=repetitions),
     "all-reduce": lambda repetitions: all_reduce.measure(repetitions=repetitions),
     "hidden": lambda repetitions: hidden.measure(repetitions=repetitions),
+    "hidden-larger": lambda repetitions: hidden.measure(
+        repetitions=repetitions, axes=hidden.LARGER_AXES,
+        heading="Communication hidden under compute, with more of it, S, 2 ranks"),
     "checkpoint": lambda repetitions: checkpoint.measure(repetitions=repetitions),
 }
 
