@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "launcher/cli/resolve.h"
 #include "layout/tensor_spec.h"
 
 namespace phalanx::launcher {
@@ -260,9 +261,7 @@ Json class_json(const RankClass& of) {
 }  // namespace
 
 std::string plan_text(const config::Job& job, const Plan& plan) {
-  const auto parameters = layout::parameter_count(layout::tensor_specs(job.model));
-  return fmt::format("{}: {} {:.2f}M parameters\n", job.name, job.model.preset,
-                     static_cast<double>(parameters) / 1e6) +
+  return fmt::format("{}: {} {}\n", job.name, job.model.preset, parameters_text(job)) +
          mesh_text(plan) + step_text(job, plan) + holders_text(job, plan) +
          memory_text(plan, job.model.experts > 0) + traffic_text(plan, job.model.experts > 0);
 }

@@ -80,14 +80,20 @@ std::int64_t tokens_per_step(const config::Job& job) {
 
 }  // namespace
 
+std::string parameters_text(const config::Job& job) {
+  const auto count = static_cast<double>(parameters_of(job));
+  if (count < 1e9) return fmt::format("{:.2f}M parameters", count / 1e6);
+  if (count < 1e12) return fmt::format("{:.2f}B parameters", count / 1e9);
+  return fmt::format("{:.2f}T parameters", count / 1e12);
+}
+
 std::string describe(const config::Job& job) {
-  const auto parameters = static_cast<double>(parameters_of(job));
   return fmt::format(
-      "{}: {} {:.2f}M parameters, {} steps of {} tokens\n"
+      "{}: {} {}, {} steps of {} tokens\n"
       "{} ranks: {} node{} x {}, {} thread{} each; {:.1f} MB of parameters, gradients and "
       "optimizer a rank\n"
       "output: {}\n",
-      job.name, job.model.preset, parameters / 1e6, job.train.steps, tokens_per_step(job),
+      job.name, job.model.preset, parameters_text(job), job.train.steps, tokens_per_step(job),
       job.ranks(), job.launch.emulate_nodes, job.launch.emulate_nodes == 1 ? "" : "s (emulated)",
       job.launch.ranks_per_node, job.launch.threads_per_rank,
       job.launch.threads_per_rank == 1 ? "" : "s", static_cast<double>(state_bytes(job)) / 1e6,

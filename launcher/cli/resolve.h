@@ -17,6 +17,9 @@ void resolve_vocabulary(config::LoadedJob& loaded);
 // where that was set.
 void resolve(config::LoadedJob& loaded);
 
+// "0.80M parameters", "3.34T parameters".
+std::string parameters_text(const config::Job& job);
+
 // A few lines about what a resolved job will do: ranks, parameters, tokens, memory of the state.
 std::string describe(const config::Job& job);
 nlohmann::ordered_json as_json(const config::Job& job);

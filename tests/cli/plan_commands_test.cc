@@ -41,6 +41,16 @@ TEST_F(PlanCommand, TellsAPersonWhoHoldsWhatAndWhatItTakes) {
             HasSubstr("sent by a rank in a step")));
 }
 
+TEST_F(PlanCommand, CountsParametersInWordsOfTheirSize) {
+  EXPECT_THAT(output_of({"plan", job_}), HasSubstr("small: llama 0.05M parameters\n"));
+  const auto wide = [&](const char* layers) {
+    return output_of({"plan", job_, std::string("--model.layers=") + layers, "--model.width=4096",
+                      "--model.ffn_width=16384"});
+  };
+  EXPECT_THAT(wide("8"), HasSubstr("2.02B parameters\n"));
+  EXPECT_THAT(wide("5000"), HasSubstr("1.26T parameters\n"));
+}
+
 TEST_F(PlanCommand, HasTheSameContentAsJson) {
   const auto plan = json_of({"plan", job_});
   EXPECT_EQ(plan["mesh"]["ranks"], 8);
